@@ -1,5 +1,7 @@
 """Fakes of the clock, the network and the worker thread."""
 
+import selectors
+import socket
 from collections.abc import Callable, Container
 from typing import Any, NamedTuple, TypeVar
 
@@ -112,6 +114,9 @@ class MemoryTransport:
         self.ended = False
         self.remote_closed = False
         self._due = False
+        self.sock: socket.socket | None = None  # once one of the two ends is detached
+        self.is_detached = False
+        self._is_unwatched = False
         self.is_stopped: Callable[[str], bool] = lambda _: False
 
     def write(self, data: bytes) -> None:
@@ -142,10 +147,62 @@ class MemoryTransport:
         self.end(None)
 
     def detach(self) -> Detached:
-        raise NotImplementedError("there is no socket")
+        """Hand over one end of a pair of sockets; the loop uses the other until it is taken."""
+        if self.sock is None:
+            self.sock, self.other.sock = socket.socketpair()
+            self.other.listen_to_sock()
+        else:
+            self._loop.unwatch(self.sock.fileno())
+        sock = self.sock
+        sock.setblocking(True)
+        out, self.out, self.queued = self.out, [], 0
+        if self.other.is_detached:
+            sock.sendall(b"".join(out))
+        elif out:
+            self.other.inbox.append(b"".join(out))
+            self.other.soon()
+        data, self.inbox = b"".join(self.inbox), []
+        self.is_detached = self.ended = self._closing = True
+        self._reading = False
+        self.on_data, self.on_closed = lambda _: None, lambda _: None
+        self.on_drained = self.on_end = lambda: None
+        return Detached(sock, (), str(self.remote), data)
+
+    def listen_to_sock(self) -> None:
+        """Read from the loop what the detached other end sends."""
+        assert self.sock is not None
+        self.sock.setblocking(False)
+        self._loop.watch(self.sock.fileno(), selectors.EVENT_READ, self._sock_is_ready)
+
+    def _sock_is_ready(self, _: int) -> None:
+        assert self.sock is not None
+        if not self._reading or sum(map(len, self.inbox)) > 1_000_000:
+            self._loop.unwatch(self.sock.fileno())
+            self._is_unwatched = True
+            return
+        try:
+            data = self.sock.recv(65536)
+        except OSError:
+            data = b""
+        if data:
+            self.inbox.append(data)
+        else:
+            self.drop_sock()
+            self.remote_closed = True
+        self.soon()
+
+    def drop_sock(self) -> None:
+        if self.sock is not None and not self.is_detached:
+            if not self._is_unwatched:
+                self._loop.unwatch(self.sock.fileno())
+            self.sock.close()
+            self.sock = None
 
     def cut(self) -> None:
         """Break the wire: data in flight is lost, and both ends are notified."""
+        for end in (self, self.other):
+            if end.is_detached and end.sock is not None and end.sock.fileno() >= 0:
+                end.sock.shutdown(socket.SHUT_RDWR)
         self.end(LinkLost("the wire was cut"))
         self.other.end(LinkLost("the wire was cut"))
 
@@ -159,6 +216,7 @@ class MemoryTransport:
         self.ended = self._closing = True
         self._reading = False
         self.out, self.queued = [], 0
+        self.drop_sock()
         self.other.remote_closed = True
         self.other.soon()
         self._loop.call_soon(lambda: self.on_closed(error))
@@ -172,6 +230,9 @@ class MemoryTransport:
         self._due = False
         if self.ended or self.is_stopped(self.local.host):
             return
+        if self._is_unwatched and self._reading and not self.inbox and self.sock is not None:
+            self._is_unwatched = False
+            self.listen_to_sock()
         self._send()
         if self.inbox and self._reading:
             data = self.inbox.pop(0)
@@ -186,12 +247,29 @@ class MemoryTransport:
     def _send(self) -> None:
         if not self.out:
             return
-        if self.other.ended:
+        if self.other.is_detached and self.sock is not None:
+            self._send_on_sock()
+        elif self.other.ended:
             self.out, self.queued = [], 0
         elif sum(map(len, self.other.inbox)) < 65536:
             self.other.inbox.append(b"".join(self.out))
             self.out, self.queued = [], 0
             self.other.soon()
+            self._loop.call_soon(self._drained)
+
+    def _send_on_sock(self) -> None:
+        assert self.sock is not None
+        data = b"".join(self.out)
+        try:
+            count = self.sock.send(data)
+        except BlockingIOError:
+            count = 0
+        except OSError:
+            count = len(data)
+        self.out, self.queued = [data[count:]] if data[count:] else [], len(data) - count
+        if self.out:
+            self._loop.call_later(0, self.soon)
+        else:
             self._loop.call_soon(self._drained)
 
     def _drained(self) -> None:

@@ -18,7 +18,9 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.signing import Signer
+from p2pchat.net.worker import Worker
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.files.policy import FilesPolicy
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.commands import RegistryCommands
 from p2pchat.peer.registry_client.credentials import Credentials
@@ -287,6 +289,8 @@ class World:
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
         wall: Callable[[], float] = time.time,
+        file_worker: Worker | None = None,
+        files_policy: FilesPolicy = FilesPolicy(),  # noqa: B008  # a frozen value
     ) -> Node:
         """Return a node on a machine; `claims` is the name it calls under, if not its own."""
         network = self.internet.machine(host)
@@ -308,6 +312,8 @@ class World:
             profile=home.profile,
             on_event=on_event,  # type: ignore[arg-type]
             rng=random.Random(1),
+            file_worker=file_worker or InlineWorker(self.loop),
+            files_policy=files_policy,
             limits=limits,
             wait_for_registry=wait_for_registry,
             wall=wall,

@@ -58,6 +58,15 @@ KEYS: Final = (
     Key("no-portmap", False, "do not ask the router to open a port for callers"),
     Key("no-lan", False, "do not look for contacts in the local network, nor be found there"),
     Key("plain", False, "plain lines instead of the prompt, also for screen readers"),
+    Key("files.accept", "ask", "what to do with files: ask, never, or take them up to a size"),
+    Key(
+        "files.folder",
+        "~/Downloads/p2pchat",
+        "where received files go, each contact's into a folder of its own",
+    ),
+    Key("files.keep-free", "1GB", "room that received files leave on the disk"),
+    Key("files.rate", "0", "bytes a second that a file is sent with, such as 500kB; 0: no limit"),
+    Key("files.at-once", 3, "files that move at a time, in each direction"),
     Key("prompt.edit-mode", "emacs", "editing keys", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),
     Key("prompt.timestamps", True, "show the time of each line"),
@@ -78,7 +87,7 @@ KEYS: Final = (
 )
 
 _BY_NAME: Final = {key.name: key for key in KEYS}
-_TABLES: Final = {"prompt"}
+_TABLES: Final = {"prompt", "files"}
 PROFILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 

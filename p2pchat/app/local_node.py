@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from random import Random
+from typing import Final
 
 from p2pchat.app.hook_env import hooks_of
 from p2pchat.app.node_log import logged
@@ -14,6 +15,7 @@ from p2pchat.client.clients import Clients
 from p2pchat.client.listener import NodeListener
 from p2pchat.client.local_client import LocalClient
 from p2pchat.errors import P2PError, StorageError
+from p2pchat.net.worker import ThreadWorker, Worker
 from p2pchat.peer.chat.overdue import OverdueLines
 from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
 from p2pchat.peer.node import Node
@@ -22,6 +24,9 @@ from p2pchat.peer.store.indexing import Indexing
 from p2pchat.peer.store.retention import Retention
 from p2pchat.protocol.client.events import Event, RegistryTrusted, Trouble
 from p2pchat.protocol.client.messages import Hello
+
+_LONGEST_END_S: Final = 2.0
+"""Seconds to wait at the end for each thread, whose connection was stopped."""
 
 
 @contextmanager
@@ -46,11 +51,14 @@ def local_node(
         clients = Clients(us.loop)
         clients.on_give_way = on_give_way
         stack.enter_context(logged(settings))
+        file_worker = ThreadWorker(us.loop, threads=2 * options.files.at_once + 1)
+        stack.callback(file_worker.close, _LONGEST_END_S)
         node = make_node(
             us,
             credentials,
             clients.on_event,
             options,
+            file_worker,
             wait_for_registry=wait_for_registry,
         )
         clients.serve(node)
@@ -115,6 +123,7 @@ def make_node(
     credentials: Credentials,
     on_event: Callable[[Event], None],
     options: NodeOptions,
+    file_worker: Worker,
     *,
     wait_for_registry: bool = False,
 ) -> Node:
@@ -131,6 +140,8 @@ def make_node(
         profile=us.profile,
         on_event=on_event,
         rng=Random(),
+        file_worker=file_worker,
+        files_policy=options.files,
         peer_host=options.peer_host,
         peer_port=options.peer_port,
         limits=options.limits,

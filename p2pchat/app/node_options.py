@@ -4,11 +4,14 @@ Every node of a profile follows the file, also one that runs only for `p2p send`
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.files.policy import MOST_AT_ONCE, FilesPolicy, check_accept
 from p2pchat.peer.registry_client.reach import Reach
+from p2pchat.protocol.sizes import size_of
 
 if TYPE_CHECKING:
     from p2pchat.app.settings import Settings
@@ -20,7 +23,8 @@ class NodeOptions:
 
     `peer_host` None: the default for the registry. `peer_port` 0: any free one. `allow_original`:
     also accept calls in clear. `keep_days`: delete finished lines that are older; None keeps all.
-    `reach`: the paths that it uses. Raise UsageError if these contradict each other.
+    `reach`: the paths that it uses. `files`: how it receives and sends files. Raise UsageError if
+    these contradict each other.
     """
 
     peer_host: str | None = None
@@ -30,6 +34,7 @@ class NodeOptions:
     keep_history: bool = True
     reach: Reach = field(default_factory=Reach)
     limits: PeerLimits = field(default_factory=PeerLimits)
+    files: FilesPolicy = field(default_factory=FilesPolicy)
 
     def __post_init__(self) -> None:
         if self.allow_original and self.reach.is_hidden:
@@ -42,6 +47,20 @@ class NodeOptions:
     def briefly(self) -> "NodeOptions":
         """Return the options of a node that runs for one command: too short for a router."""
         return replace(self, reach=replace(self.reach, port_mapping=False))
+
+
+def _files_policy(values: dict[str, Any]) -> FilesPolicy:
+    """Return how files are received and sent. Raise UsageError if a value is not valid."""
+    at_once = values["files.at-once"]
+    if not 1 <= at_once <= MOST_AT_ONCE:
+        raise UsageError(f"files.at-once: {at_once} is not between 1 and {MOST_AT_ONCE}")
+    return FilesPolicy(
+        accept=check_accept(values["files.accept"]),
+        folder=Path(values["files.folder"]).expanduser(),
+        keep_free=size_of(values["files.keep-free"]),
+        rate=size_of(values["files.rate"]),
+        at_once=at_once,
+    )
 
 
 def configured(settings: "Settings") -> NodeOptions:
@@ -59,4 +78,5 @@ def configured(settings: "Settings") -> NodeOptions:
             port_mapping=not values["no-portmap"],
             lan=not values["no-lan"],
         ),
+        files=_files_policy(values),
     )

@@ -24,7 +24,8 @@ from p2pchat.errors import (
 )
 from p2pchat.net.loop import Loop
 from p2pchat.peer.mailbox.own_box import OwnBox
-from p2pchat.protocol.client.orders import MailboxStatus, Order, Result, SetMailbox
+from p2pchat.protocol.client.node_order import Order, Result
+from p2pchat.protocol.client.orders import MailboxStatus, SetMailbox
 from p2pchat.protocol.mailbox import MOST_IDS, BoxUndo, BoxUndoResult
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.prekeys import MailboxGrant

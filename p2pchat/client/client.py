@@ -15,7 +15,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.client.failure import error_of
 from p2pchat.protocol.client.messages import Answered, Happened, Hello, Ordered, Taken, Welcome
-from p2pchat.protocol.client.orders import Order, Result
+from p2pchat.protocol.client.node_order import Order, Result
 from p2pchat.protocol.client.state import NodeState, Security, StateChanged, changed
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.names import is_me, meant_name

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from p2pchat.client.clients import Clients
 from p2pchat.client.delivery import Delivery, Queue
+from p2pchat.client.file_orders import FileOrders
 from p2pchat.errors import OnFailed, P2PError, TimedOut, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contact_list import listed_contacts
@@ -17,15 +18,17 @@ from p2pchat.peer.node import Node
 from p2pchat.peer.store.schedule import scheduled
 from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import CallFailed, ChatEnded, Event, NotKept
+from p2pchat.protocol.client.file_orders import SendFile
 from p2pchat.protocol.client.lines import KeptLine, ScheduledLine
+from p2pchat.protocol.client.node_order import Done, Order, Result
 from p2pchat.protocol.client.state import Security, SessionState
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import check_username
 from p2pchat.wall_clock import now_ms
 
-Then = Callable[[o.Result], None]
+Then = Callable[[Result], None]
 
-_DONE: Final = o.Done()
+_DONE: Final = Done()
 
 _LINE_CHARACTERS: Final = 256
 """The size assumed of a line in an answer, besides its text."""
@@ -57,7 +60,8 @@ class Orders:
         self._held_back: dict[str, deque[_Waiting]] = {}  # until there is room
         self._sending: dict[str, list[_Waiting]] = {}
         self.opened: set[str] = set()
-        self._at_once: Mapping[type[o.Order[Any]], Callable[[Any], o.Result]] = {
+        file_orders = FileOrders(lambda: self._node, self._deliver)
+        self._at_once: Mapping[type[Order[Any]], Callable[[Any], Result]] = {
             o.Schedule: self._schedule,
             o.Open: self._open,
             o.Close: self._close,
@@ -78,13 +82,15 @@ class Orders:
             o.HintAt: lambda order: o.Switch(self._node.contacts.is_to_be_hinted(order.user)),
             o.GetStatus: lambda _: self._status(),
             o.SetMailbox: self._set_mailbox,
+            **file_orders.at_once,
         }
-        self._later: Mapping[type[o.Order[Any]], Callable[[Any, Then, OnFailed], None]] = {
+        self._later: Mapping[type[Order[Any]], Callable[[Any, Then, OnFailed], None]] = {
             o.Say: self._say,
             o.Send: self._send,
             o.SendAgain: self._send_again,
             o.Search: self._search,
             o.Cancel: self._cancel,
+            SendFile: file_orders.send,
             o.HandOver: lambda _, then, __: self._hand_over(then),
         }
 
@@ -92,7 +98,7 @@ class Orders:
     def _node(self) -> Node:
         return self._clients.node
 
-    def carry_out(self, order: o.Order[Any], then: Then, failed: OnFailed) -> None:
+    def carry_out(self, order: Order[Any], then: Then, failed: OnFailed) -> None:
         """Carry out an order; one of the callbacks is called once, perhaps now."""
         try:
             if not isinstance(order, o.Say | o.Send):
@@ -244,7 +250,7 @@ class Orders:
         outbox = self._node.conversations.outbox
         outbox.cancel(order.user, lambda count, kept: then(o.Count(count, kept)), failed)
 
-    def _schedule(self, order: o.Schedule) -> o.Done:
+    def _schedule(self, order: o.Schedule) -> Done:
         node, contact = self._node, order.to
         if not node.url.secure:
             raise UsageError("the original dialect cannot queue lines")
@@ -253,7 +259,7 @@ class Orders:
         node.schedule.add(scheduled(contact, [order.text], order.not_before, order.expires_in))
         return _DONE
 
-    def _open(self, order: o.Open) -> o.Done:
+    def _open(self, order: o.Open) -> Done:
         self.opened.add(order.user)
         try:
             self._node.call(order.user, in_clear=order.in_clear)
@@ -268,16 +274,16 @@ class Orders:
             return o.Switch(False)
         return o.Switch(self._node.leave(order.user))
 
-    def _accept(self, order: o.Accept) -> o.Done:
+    def _accept(self, order: o.Accept) -> Done:
         self._node.accept(order.user)
         self.opened.add(order.user)
         return _DONE
 
-    def _reject(self, order: o.Reject) -> o.Done:
+    def _reject(self, order: o.Reject) -> Done:
         self._node.reject(order.user)
         return _DONE
 
-    def _seen(self, order: o.Seen) -> o.Done:
+    def _seen(self, order: o.Seen) -> Done:
         self._node.seen(order.user, order.up_to)
         return _DONE
 
@@ -313,15 +319,15 @@ class Orders:
             return o.SafetyNumber(contacts.other_number(order.user))
         return o.SafetyNumber(contacts.safety_number(order.user))
 
-    def _verify(self, order: o.Verify) -> o.Done:
+    def _verify(self, order: o.Verify) -> Done:
         self._node.trust.mark_verified(order.user)
         return _DONE
 
-    def _block(self, order: o.Block) -> o.Done:
+    def _block(self, order: o.Block) -> Done:
         self._node.trust.block(order.user, blocked=order.blocked)
         return _DONE
 
-    def _mute(self, order: o.Mute) -> o.Done:
+    def _mute(self, order: o.Mute) -> Done:
         self._node.contacts.mute(order.user, order.seconds)
         return _DONE
 

@@ -34,7 +34,7 @@ from p2pchat.protocol.client.messages import (
     Taken,
     Welcome,
 )
-from p2pchat.protocol.client.orders import Result
+from p2pchat.protocol.client.node_order import Result
 from p2pchat.protocol.client.state import NodeState, StateChanged, change_between
 from p2pchat.protocol.messages import Message
 from p2pchat.version import __version__
@@ -226,6 +226,7 @@ class ClientSession:
             node.calling,
             tuple(node.called_by),
             tuple(node.conversations.online_contacts),
+            node.files.moving,
             self._muted,
             node.do_not_disturb.is_on,
             node.conversations.away_status.ours,

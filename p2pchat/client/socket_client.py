@@ -23,7 +23,7 @@ from p2pchat.protocol.client.messages import (
     Hello,
     Welcome,
 )
-from p2pchat.protocol.client.orders import Order, Result
+from p2pchat.protocol.client.node_order import Order, Result
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.states import Speaker

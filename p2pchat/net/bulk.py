@@ -92,6 +92,10 @@ class BulkConnection:
             if not self._take_more():
                 raise LinkLost(f"{self._remote} broke off the connection")
 
+    def pause(self, seconds: float) -> None:
+        """Send nothing for so long."""
+        select.select([], [], [], seconds)
+
     def stop(self) -> None:
         """Make the current call fail. May be called from any thread."""
         with suppress(OSError):

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.callbacks import ignore
-from p2pchat.errors import OnFailed, P2PError, StorageError, UsageError
+from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.endpoints import Network
+from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
+from p2pchat.net.worker import Worker
 from p2pchat.peer.calls.caller_verification import CallerVerification
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.calls.chat_service import ChatService
@@ -23,6 +25,9 @@ from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.chat.service import SecureService
+from p2pchat.peer.files.data_links import DataLinks
+from p2pchat.peer.files.policy import FilesPolicy
+from p2pchat.peer.files.transfers import Transfers
 from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.original.service import OriginalService
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
@@ -31,26 +36,21 @@ from p2pchat.peer.reach.ways import Ways
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.session import RegistrySession
+from p2pchat.peer.session_changes import SessionChanges
 from p2pchat.peer.store.history import History
 from p2pchat.peer.store.profile import Profile
 from p2pchat.peer.trust import Trust
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
-    Calling,
-    ChatStarted,
-    ContactAway,
     Event,
     Found,
-    LoggedIn,
-    RegistryBack,
-    RegistryLost,
     SearchFailed,
     Seen,
     TextReceived,
-    Trouble,
 )
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.client.state import CameBy, ChatState, SessionState
+from p2pchat.protocol.files.messages import DataRequest
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.names import check_username
 
@@ -63,9 +63,9 @@ class Node:
     `peer_host` None: the peer server listens on loopback for a registry on this machine, otherwise
     on every interface. `wait_for_registry`: if the profile has a token for the registry, a registry
     that cannot be reached at the start is retried; lines are queued meanwhile. `on_changed` is
-    called whenever more can be sent than before, or the state has changed without an event. `wall`
-    returns seconds since the epoch. Methods raise UsageError if the call makes no sense now, and
-    StorageError.
+    called whenever more can be sent than before, or the state has changed without an event.
+    `file_worker` has the threads that move files. `wall` returns seconds since the epoch. Methods
+    raise UsageError if the call makes no sense now, and StorageError.
     """
 
     def __init__(
@@ -78,6 +78,8 @@ class Node:
         profile: Profile,
         on_event: Callable[[Event], None],
         rng: random.Random,
+        file_worker: Worker,
+        files_policy: FilesPolicy = FilesPolicy(),  # noqa: B008  # immutable
         peer_host: str | None = None,
         peer_port: int = ANY_PORT,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # immutable
@@ -93,7 +95,6 @@ class Node:
         self.on_changed: Callable[[], None] = ignore
         self._loop = loop
         self._wall = wall
-        self._profile = profile
         self._on_event = on_event
         self.registry = RegistrySession(
             loop,
@@ -120,7 +121,14 @@ class Node:
         self._server = self._clear.server
         if self.url.secure:
             on_call = self._caller_verification.take_call
-            self._server = PeerServer(loop, network, links, limits, on_call=on_call)
+            self._server = PeerServer(
+                loop,
+                network,
+                links,
+                limits,
+                on_call=on_call,
+                on_data_request=self._take_data_link,
+            )
         in_clear_too = self.url.secure and credentials.allow_original
         self._listen_address = ListenAddress(
             self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
@@ -147,10 +155,38 @@ class Node:
             on_event=self._tell,
             wall=wall,
         )
+        self._data_links = DataLinks(loop, self.username, links, self._reachability.ways)
+        self.files = Transfers(
+            loop,
+            self.username,
+            profile.transfers(str(self.url)),
+            self.contacts,
+            self._data_links,
+            file_worker,
+            files_policy,
+            on_event=self._tell,
+            on_change=self._has_changed,
+        )
         self.conversations = self._make_conversations(self._reachability.ways, limits, rng)
         self.mailbox.open(lambda: self.conversations.talks, self.conversations.talk_with)
+        self.files.open(self.conversations.file_talk_with, self.conversations.outbox.open)
+        self._session_changes = SessionChanges(
+            self.username,
+            self.url,
+            profile,
+            self.registry,
+            self._reachability,
+            self.conversations,
+            self.mailbox,
+            on_event,
+        )
         self.trust = Trust(
-            self.username, self.contacts, self.history, self.conversations, self.mailbox
+            self.username,
+            self.contacts,
+            self.history,
+            self.conversations,
+            self.mailbox,
+            self.files,
         )
         secure = SecureService(self.conversations)
         self._services: tuple[ChatService, ...] = (self._clear, secure)
@@ -192,6 +228,7 @@ class Node:
             self.registry.watch,
             self.do_not_disturb,
             self.mailbox,
+            self.files,
             on_event=self._tell,
             on_room=self._has_changed,
             limits=limits,
@@ -247,6 +284,7 @@ class Node:
         self._reachability.close()
         self._caller_verification.close()
         self.do_not_disturb.close()
+        self.files.close()
         for service in self._services:
             service.close()
         self._server.close()
@@ -329,6 +367,9 @@ class Node:
     def _take_call(self, call: IncomingCall) -> None:
         (self._clear if call.key is None else self._usual).take_call(call)
 
+    def _take_data_link(self, link: Link, request: DataRequest, key: bytes | None) -> None:
+        self._data_links.take(link, request, key)
+
     def _service_of(self, contact: str) -> ChatService:
         """Return the service for a contact: the original one in a chat or call in clear."""
         return self._clear if self._clear.is_with(contact) else self._usual
@@ -351,47 +392,6 @@ class Node:
         self.on_changed()
 
     def _tell(self, event: Event) -> None:
-        """Follow changes of the session, remember users found or called, and pass the event on."""
-        match event:
-            case LoggedIn(username):
-                self._remember(self._profile.note_account, username)
-                self._go_online()
-            case RegistryBack():
-                self._go_online()
-            case RegistryLost():
-                self._go_offline()
-            case ContactAway():
-                self._reachability.look_nearby()
-            case Found(name) | Calling(name) | ChatStarted(name) if name != self.username:
-                # Callers are not remembered.
-                self._remember(self._profile.note_name, name)
-            case _:
-                pass
+        """Follow changes of the session, and pass the event on."""
+        self._session_changes.follow(event)
         self._on_event(event)
-
-    def _remember(self, note: Callable[[str, str], None], username: str) -> None:
-        """Note a name in the profile; an error must not end a chat."""
-        try:
-            note(str(self.url), username)
-        except StorageError as error:
-            self._on_event(Trouble(error))
-
-    def _go_online(self) -> None:
-        if not self.url.secure:
-            return
-        self._reachability.went_online()
-        try:
-            self.conversations.online()
-        except StorageError as error:
-            self._on_event(Trouble(error))
-        self.mailbox.online(self.registry.mailbox)
-
-    def _go_offline(self) -> None:
-        if not self.url.secure:
-            return
-        self.mailbox.offline()
-        try:
-            self.conversations.offline()
-        except StorageError as error:
-            self._on_event(Trouble(error))
-        self._reachability.look_nearby()

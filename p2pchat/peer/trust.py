@@ -1,8 +1,9 @@
-"""What our user decides about a contact's key, with its effects on chats, lines and passes."""
+"""What our user decides about a contact's key: the effects on chats, lines, passes and files."""
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.conversations import Conversations
+from p2pchat.peer.files.transfers import Transfers
 from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.store.history import History
 from p2pchat.protocol.names import check_username
@@ -18,12 +19,14 @@ class Trust:
         history: History,
         conversations: Conversations,
         mailbox: Mailbox,
+        files: Transfers,
     ) -> None:
         self._username = username
         self._contacts = contacts
         self._history = history
         self._conversations = conversations
         self._mailbox = mailbox
+        self._files = files
 
     def accept_key(self, contact: str) -> int:
         """Pin the key whose number `other_number` returned; see Contacts.
@@ -38,6 +41,7 @@ class Trust:
 
         Lines queued for it are marked failed; return their number.
         """
+        self._files.drop(contact)
         self._conversations.drop(contact)
         key = self._contacts.get(contact).key
         self._mailbox.trust_changed(contact, key)
@@ -56,4 +60,5 @@ class Trust:
         self._contacts.block(contact, blocked=blocked)
         self._mailbox.trust_changed(contact, self._contacts.get(contact).key)
         if blocked:
+            self._files.drop(contact)
             self._conversations.drop(contact)

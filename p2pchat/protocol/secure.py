@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from p2pchat.protocol.dialects import Codec, Dialect
+from p2pchat.protocol.files.messages import DataGo, DataRequest, FileDone, FileGet, FileNo
 from p2pchat.protocol.framing import HEADER_BYTES
 from p2pchat.protocol.mailbox import (
     BoxDone,
@@ -74,6 +75,7 @@ MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024
 
 _BEFORE_LOGIN: Final = 8 * 1024  # bytes accepted from a client that is not logged in
 _ON_CIRCUITS: Final = 1024
+_ABOUT_FILES: Final = 1024
 _BOX_KEYS: Final = 96 * 1024
 _SEALED: Final = 104 * 1024
 _RUN_IDS: Final = 16 * 1024
@@ -153,6 +155,11 @@ SECURE: Final = Dialect(
         json_codec(Skip, "SKIP"),
         json_codec(Paths, "PATHS", _ON_CIRCUITS),
         json_codec(Go, "GO", _ON_CIRCUITS),
+        json_codec(FileGet, "FILE_GET", _ABOUT_FILES),
+        json_codec(FileNo, "FILE_NO", _ABOUT_FILES),
+        json_codec(FileDone, "FILE_DONE", _ABOUT_FILES),
+        json_codec(DataRequest, "DATA_REQ", _ABOUT_FILES),
+        json_codec(DataGo, "DATA_GO", _ABOUT_FILES),
         json_codec(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),
     ),
 )

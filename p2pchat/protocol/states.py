@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from p2pchat.protocol.files.messages import DataGo, DataRequest, FileDone, FileGet, FileNo
 from p2pchat.protocol.mailbox import (
     BoxDone,
     BoxDoneResult,
@@ -109,6 +110,8 @@ class State(Enum):
     CONNECTED = "connected"
     ASKED = "asked"
     TALKING = "talking"
+    DATA_ASKED = "asked for a data link"
+    DATA_READY = "on a data link"
     # with our own node
     GREETING = "greeting"
     GREETED = "greeted"
@@ -264,16 +267,31 @@ PEER_DIALOGUE: Final = Dialogue(
 """
 
 _TALK: Final[Turn] = dict.fromkeys(
-    (Sync, Here, Idle, ChatText, Ack, Skip, Paths, Go, BoxPass), _S.TALKING
+    (Sync, Here, Idle, ChatText, Ack, Skip, Paths, Go, BoxPass, FileGet, FileNo, FileDone),
+    _S.TALKING,
 )
+
+_DATA: Final[Turn] = dict.fromkeys((Paths, Go), _S.DATA_READY)
 
 SECURE_PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,
     {
-        (_S.CONNECTED, _D): {ChatRequest: _S.ASKED},
+        (_S.CONNECTED, _D): {ChatRequest: _S.ASKED, DataRequest: _S.DATA_ASKED},
+        (_S.DATA_ASKED, _L): {
+            ChatReply: {
+                Reply.ACCEPT: _S.DATA_READY,
+                Reply.REJECT: _S.OVER,
+                Reply.BUSY: _S.OVER,
+            }
+        },
+        (_S.DATA_READY, _D): {**_DATA, DataGo: _S.DATA_READY},
+        (_S.DATA_READY, _L): _DATA,
         (_S.ASKED, _L): PEER_DIALOGUE.turns[(_S.ASKED, _L)],
         (_S.TALKING, _D): _TALK,
         (_S.TALKING, _L): _TALK,
     },
 )
-"""The same in the secure dialect: one connection, on which both sides send."""
+"""The same in the secure dialect: one connection, on which both sides send.
+
+On a data link there are no messages any more once it carries the bytes of a file.
+"""

@@ -9,6 +9,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
+from p2pchat.protocol.files.offers import Offer
 from p2pchat.protocol.messages import Abilities, Message, check_port
 from p2pchat.protocol.positions import check_sum
 
@@ -80,14 +81,16 @@ class ChatText(Message, frozen=True):
     """A line of a chat.
 
     In the secure dialect it has a number that grows by one, a unique `id`, and the time at which it
-    was written, in milliseconds since the epoch.
+    was written, in milliseconds since the epoch. `offer`: what the line offers; the text says so to
+    programs that do not know offers.
     """
 
     text: str
     seq: int = 0
     id: str = ""
     at: int = 0
-    secret = frozenset({"text"})
+    offer: Offer | None = None
+    secret = frozenset({"text", "offer"})
 
     def __post_init__(self) -> None:
         check_number(self.seq)

@@ -26,8 +26,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from p2pchat.callbacks import ignore
 from p2pchat.net.bulk import BulkConnection, Detached
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
-from p2pchat.peer.files.moving import Source, give, take
+from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give
 from p2pchat.peer.files.part import Part
+from p2pchat.peer.files.source import Source, scan
 from tests.bench.at_registry import head, row
 
 _BLOCK = 1024 * 1024
@@ -108,15 +109,15 @@ def _secured(sock: socket.socket, *, dialling: bool) -> BulkConnection:
 
 def _giver(sock: socket.socket, path: Path) -> None:
     connection = _secured(sock, dialling=True)
-    with closing(Source(path)) as source:
-        give(connection, source, [], ignore)
+    with closing(Source(path, scan(path).files)) as source:
+        give(connection, Giving(source, [], ignore), Had(0, empty_root(source.size)))
     connection.close()
 
 
 def _taker(sock: socket.socket, path: Path) -> None:
     connection = _secured(sock, dialling=False)
     with closing(Part(path.parent, "taken", "u1", path.stat().st_size)) as part:
-        take(connection, part, ignore)
+        Taker(lambda _: part, keep_free=0, progress=ignore).take(connection)
     connection.close()
 
 

@@ -18,6 +18,7 @@ from p2pchat.protocol.client.events import (
     TextReceived,
 )
 from p2pchat.protocol.client.lines import LineState
+from p2pchat.protocol.client.node_order import Done, Order, Result
 from p2pchat.protocol.client.state import Security, SessionState
 from p2pchat.protocol.messages import Presence
 from tests.client.conftest import Connect, Setup
@@ -36,9 +37,9 @@ class Log:
 
     @property
     def events(self) -> list[Event]:
-        return [told for told in self.told if not isinstance(told, o.Result | P2PError)]
+        return [told for told in self.told if not isinstance(told, Result | P2PError)]
 
-    def ask(self, order: o.Order[Any]) -> Any:
+    def ask(self, order: Order[Any]) -> Any:
         """Return the answer to an order."""
         answers: list[Any] = []
 
@@ -71,7 +72,7 @@ def test_client_starts_with_the_current_state(setup: Setup, connect: Connect) ->
 def test_line_from_order_to_delivery(setup: Setup, connect: Connect) -> None:
     """Events and answers arrive in the node's order, each with the state it belongs to."""
     log = Log(setup, connect(follow=True))
-    assert log.ask(o.Open("bob")) == o.Done()
+    assert log.ask(o.Open("bob")) == Done()
     setup.turn(lambda: ChatStarted("bob", Security.UNVERIFIED) in log.told)
     waiting: list[int] = []
     log.client.on_event = lambda event: (
@@ -79,11 +80,11 @@ def test_line_from_order_to_delivery(setup: Setup, connect: Connect) -> None:
         waiting.append(log.client.state.chats["bob"].waiting),
     )[0]
     log.told.clear()
-    assert log.ask(o.Say("bob", "hi")) == o.Done()
+    assert log.ask(o.Say("bob", "hi")) == Done()
     setup.turn(lambda: any(isinstance(told, Delivered) for told in log.told))
     said, answer, delivered = [t for t in log.told if not isinstance(t, ContactIdle)]
     assert said == Said("bob", "hi", 1)
-    assert answer == o.Done()
+    assert answer == Done()
     assert delivered == Delivered("bob", 0)
     assert waiting[0] == 1
     assert waiting[-1] == 0

@@ -11,7 +11,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
 from p2pchat.net.unix_socket import UnixListener
 from p2pchat.protocol.client.messages import Alive, Answered, Bye, Hello, Welcome
-from p2pchat.protocol.client.orders import Done, GetStatus, Open, Say
+from p2pchat.protocol.client.node_order import Done
+from p2pchat.protocol.client.orders import GetStatus, Open, Say
 from p2pchat.protocol.client.state import NodeState
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.states import Speaker

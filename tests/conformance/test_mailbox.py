@@ -257,7 +257,7 @@ class Called:
             link.say("CHAT_REQ", json.dumps({"username": self.caller, **fields}))
             node.wait_for(rf"^\* {self.caller} wants to chat")
             node.type("/accept")
-            assert json.loads(link.hear()[1]) == {"reply": "ACCEPT", "can": ["mailbox"]}
+            assert json.loads(link.hear()[1]) == {"reply": "ACCEPT", "can": ["mailbox", "files"]}
             yield link
             link.close()
             node.type("/quit")

@@ -9,7 +9,7 @@ from tests.conformance.secure_client import Circuit, OnCircuit, PeerIdentity, Se
 from tests.programs import Program, Raw, Serve
 
 NO_SUM = "0" * 32
-ACCEPTED = '{"reply":"ACCEPT","can":["mailbox"]}'
+ACCEPTED = '{"reply":"ACCEPT","can":["mailbox","files"]}'
 """A node accepts a call, and says what it can do."""
 
 

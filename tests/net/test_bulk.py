@@ -65,6 +65,45 @@ def pair(request: pytest.FixtureRequest, real_loop: Loop) -> Pair:
     return Pair(real_loop, request.param)
 
 
+class WatchedEngine(PeerEngine):
+    """An engine that must not be used by the loop once it was handed over."""
+
+    is_given = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"take", "give", "read", "write", "close"}:
+            assert not object.__getattribute__(self, "is_given"), f"{name} was called by the loop"
+        return object.__getattribute__(self, name)
+
+
+def test_loop_does_not_touch_what_it_has_handed_over(real_loop: Loop) -> None:
+    """Also if that happens while a message is handled: a thread may use it at once."""
+    where = Address("127.0.0.1", 1)
+    engines = [WatchedEngine(CONTEXTS[end], dialling=end == 0) for end in (0, 1)]
+    tops: list[TlsTransport] = []
+    for sock, engine in zip(socket.socketpair(), engines, strict=True):
+        sock.setblocking(False)
+        tops.append(TlsTransport(real_loop, TcpTransport(real_loop, sock, where, where), engine))
+    real_loop.run_until(lambda: all(top.secured for top in tops))
+    caller = Link(real_loop, tops[0], Connection(SECURE_PEER_DIALOGUE, SECURE, Speaker.DIALLER))
+    callee = Link(real_loop, tops[1], Connection(SECURE_PEER_DIALOGUE, SECURE, Speaker.LISTENER))
+    detached: list[Detached] = []
+
+    def hand_over(_: Message) -> None:
+        callee.send(ChatReply(Reply.ACCEPT))
+        detached.append(callee.detach())
+        engines[1].is_given = True
+
+    callee.on_message = hand_over
+    answers: list[Message] = []
+    caller.on_message = answers.append
+    caller.send(ChatRequest("alice"))
+    real_loop.run_until(lambda: bool(answers and detached))
+    engines[1].is_given = False
+    BulkConnection(detached[0], PATIENCE).close()
+    caller.abort()
+
+
 class Work:
     """A call on a thread; `outcome()` waits for it, and returns or raises what it did."""
 

@@ -21,7 +21,15 @@ from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import Event, TextReceived
 from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.client.state import SessionState
-from tests.fakes import FakeClock, MemoryInternet, MemoryNetwork, MemoryTransport, advance, settle
+from tests.fakes import (
+    FakeClock,
+    InlineWorker,
+    MemoryInternet,
+    MemoryNetwork,
+    MemoryTransport,
+    advance,
+    settle,
+)
 from tests.nats import KINDS, NatInternet
 from tests.world import REGISTRY, Home, World
 
@@ -157,6 +165,7 @@ class Life:
             profile=home.profile,
             on_event=self._told,
             rng=random.Random(name),
+            file_worker=InlineWorker(loop),
             wall=wall,
         )
         self.node.start()

@@ -15,14 +15,7 @@ from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.chat import reconnector
 from p2pchat.peer.mailbox.sealing import CLASSIC, new_prekey
-from p2pchat.protocol.client.events import (
-    Delivered,
-    Event,
-    Left,
-    QuotaFull,
-    TextReceived,
-    Trouble,
-)
+from p2pchat.protocol.client.events import Delivered, Event, Left, QuotaFull, TextReceived, Trouble
 from p2pchat.protocol.client.state import CameBy
 from p2pchat.registry.store.mailboxes import Mailboxes, Owner, Quotas
 from tests.fakes import FakeClock

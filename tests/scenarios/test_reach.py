@@ -8,8 +8,8 @@ import pytest
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.line_sender import SessionLink
-from p2pchat.peer.chat.upgrade import Rounds, Upgrade
 from p2pchat.peer.reach.direct_paths import DirectPaths
+from p2pchat.peer.reach.upgrade import Rounds, Upgrade
 from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (

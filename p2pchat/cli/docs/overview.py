@@ -19,6 +19,7 @@ GROUPS: Final[tuple[tuple[str, tuple[CommandGroup, ...]], ...]] = (
         (
             CommandGroup(("login", "chat"), "be online, with a prompt; chat with a contact"),
             CommandGroup(("send", "outbox", "listen"), "send and receive without a prompt"),
+            CommandGroup(("send-file", "files"), "send files and folders; receive them"),
             CommandGroup(("history", "status"), "read past messages; see whether you are online"),
         ),
     ),

@@ -91,6 +91,7 @@ TOPICS: Final = {
     "trust": Topic("keys, contacts, tokens, passwords", text_file="trust.txt"),
     "reach": Topic("who can reach you", text_file="reach.txt"),
     "mailbox": Topic("messages for people who are offline", text_file="mailbox.txt"),
+    "files": Topic("sending and receiving files", text_file="files.txt"),
     "settings": Topic("your settings, and where they come from", text_file="settings.txt"),
     "scripts": Topic("scripts, bots and hooks", text_file="scripts.txt"),
     "registry": Topic("running a registry", text_file="registry.txt"),

@@ -15,22 +15,62 @@ if TYPE_CHECKING:
     from p2pchat.protocol.client.orders import ListedContact
 
 
-@click.command(
+@click.group(
+    invoke_without_command=True,
     help="""List your contacts: who is online, unread and queued lines, whether verified.
 
     \b
     p2p contacts
     p2p contacts --json
+    p2p contacts files bob 100MB
 
     Your node knows who is online; without one, the list shows when each last wrote.
-    """
+    """,
 )
 @options.registry
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per contact.")
 @click.option("--keys", is_flag=True, help="Show the key fingerprints instead.")
-@click.pass_obj
-def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
+@click.pass_context
+def contacts(ctx: click.Context, registry: str | None, as_json: bool, keys: bool) -> None:
     """Run `p2p contacts`."""
+    settings: Settings = ctx.obj
+    ctx.obj = (settings, registry)
+    if ctx.invoked_subcommand is None:
+        _list(settings, registry, as_json=as_json, keys=keys)
+
+
+@contacts.command(
+    help="""Show or set what becomes of files that USER offers.
+
+    \b
+    p2p contacts files bob          show it
+    p2p contacts files bob 100MB    take them without asking, up to that size each
+    p2p contacts files bob ask      ask about each
+    p2p contacts files bob never    decline them
+
+    Of a contact who is not verified, at most 100 MB are taken without asking; through the
+    registry, at most 10 MB; in a day, ten times the size.
+    """
+)
+@click.argument("user", shell_complete=options.known_names)
+@click.argument("what", required=False, metavar="[ask|never|SIZE]")
+@click.pass_obj
+def files(given: tuple[Settings, str | None], user: str, what: str | None) -> None:
+    """Run `p2p contacts files`."""
+    from p2pchat.app.profile_home import open_profile_home
+    from p2pchat.peer.files.policy import check_accept, in_words
+
+    settings, registry = given
+    with open_profile_home(settings, registry) as us:
+        username = us.named(user)
+        if what is not None:
+            us.contacts.set_files(username, check_accept(what))
+        kept = us.contacts.get(username).files
+        default = str(settings.resolved["files.accept"][0])
+        echo(in_words(kept or check_accept(default), username))
+
+
+def _list(settings: Settings, registry: str | None, *, as_json: bool, keys: bool) -> None:
     from p2pchat.ui.screen.contact_list import HEADERS, NO_CONTACTS, contact_cells, contact_object
 
     known, fingerprints = _listed(settings, registry)

@@ -26,6 +26,7 @@ from p2pchat.app.run import (
 from p2pchat.app.session import UserSession, running_loop
 from p2pchat.client.clients import Clients
 from p2pchat.net.loop import Loop
+from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.address import Address
@@ -48,6 +49,7 @@ ROBOT: Final = "robot"
 PERSON: Final = "you"
 SCRIPT: Final = ("hello", "is anybody reading along?", "goodbye")
 
+_LONGEST_END_S = 2.0
 _LOOPBACK: Final = Address("127.0.0.1", 0)
 
 
@@ -152,7 +154,10 @@ def _stage() -> Iterator[_Stage]:
 
             def make_clients() -> AbstractContextManager[Clients]:
                 clients = Clients(loop)
-                clients.serve(make_node(us, credentials, clients.on_event, NodeOptions()))
+                worker = ThreadWorker(loop)
+                stack.callback(worker.close, _LONGEST_END_S)
+                node = make_node(us, credentials, clients.on_event, NodeOptions(), worker)
+                clients.serve(node)
                 return nullcontext(clients)
 
             return make_clients

@@ -1,8 +1,13 @@
 """`p2p send` and `p2p outbox`: send messages without a prompt, and manage undelivered ones."""
 
 import itertools
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -11,12 +16,13 @@ from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.cli.moments import ComingMoment, Duration
+from p2pchat.cli.person.files import send_paths
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
 from p2pchat.errors import UsageError
 from p2pchat.protocol.counting import counted
 
-_RETRY_WAIT = 15.0
-"""Seconds; the default of p2p send."""
+_WAIT = 15.0
+"""Seconds to wait for the acknowledgement."""
 
 _PART_BYTES = 60_000
 """The most bytes of each part of a long text from stdin; a message has at most 65,536."""
@@ -93,12 +99,21 @@ def _taken_for_an_option(text: str) -> UsageError:
 @options.registry
 @options.me
 @click.option(
+    "--file",
+    "files",
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="Send that file or folder, too; - is stdin. See p2p send-file.",
+)
+@click.option("--name", default="", help="The name under which stdin is sent as a file.")
+@click.option(
     "--wait",
-    default=15.0,
-    show_default=True,
+    default=None,
     type=options.NumberRange(0, 86400),
     metavar="SECONDS",
-    help="How long to wait for the acknowledgement.",
+    help="How long to wait for the acknowledgement; with --file, how long nothing may move."
+    "  [default: 15; with --file, as long as USER is online]",
 )
 @click.option(
     "--queue",
@@ -131,7 +146,9 @@ def send(
     text: str | None,
     registry: str | None,
     me: str | None,
-    wait: float,
+    files: tuple[Path, ...],
+    name: str,
+    wait: float | None,
     queue: bool,
     not_before: int | None,
     expires: int,
@@ -140,7 +157,15 @@ def send(
     """Run `p2p send`."""
     from p2pchat.app.sending import deliver, send_later
 
-    if not_before is not None:
+    if files:
+        if not_before is not None or expires:
+            raise UsageError("files cannot be sent later", advice="leave out --at and --expires")
+        texts = _texts(text) if text else ()
+        with _named_files(settings, files, name) as named:
+            send_paths(
+                settings, registry, me, user, texts, named, 0.0 if queue else wait, yes=False
+            )
+    elif not_before is not None:
         send_later(settings, registry, me, user, _texts(text) or (), not_before, expires)
     else:
         deliver(
@@ -149,10 +174,33 @@ def send(
             me,
             user,
             _texts(text),
-            0.0 if queue else wait,
+            0.0 if queue else (_WAIT if wait is None else wait),
             expires=expires,
             left_is_enough=left_is_enough,
         )
+
+
+@contextmanager
+def _named_files(
+    settings: Settings, files: tuple[Path, ...], name: str
+) -> Iterator[list[tuple[Path, str]]]:
+    """Yield the files with their names; stdin is read into a file, which is deleted once sent."""
+    if Path("-") not in files:
+        if name:
+            raise UsageError("--name is for stdin", advice="p2p send USER --file - --name NAME")
+        yield [(path, "") for path in files]
+        return
+    if not name:
+        raise UsageError("stdin has no name", advice="p2p send USER --file - --name NAME")
+    from p2pchat.app.settings import private_folder
+
+    folder = settings.data_home / "sent"
+    private_folder(folder)
+    descriptor, kept = tempfile.mkstemp(dir=folder)
+    with os.fdopen(descriptor, "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    yield [(Path(kept), name) if path == Path("-") else (path, "") for path in files]
+    Path(kept).unlink()
 
 
 @click.group(
@@ -234,7 +282,7 @@ def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None
         count += us.history.count_queued(name, other_than=key)
     if not count:
         raise UsageError(f"no message to {name} has failed or may be lost")
-    deliver(settings, registry, me, user, None, _RETRY_WAIT)
+    deliver(settings, registry, me, user, None, _WAIT)
     echo(f"{_lines(count)} delivered")
 
 

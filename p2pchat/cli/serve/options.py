@@ -4,7 +4,6 @@ Knows neither where values come from (see `settings`) nor how they are used.
 """
 
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,8 @@ import click
 
 from p2pchat.cli import limit_option, options
 from p2pchat.cli.serve.settings import FILE_NAME
+from p2pchat.errors import UsageError
+from p2pchat.protocol.sizes import size_of
 
 if TYPE_CHECKING:
     from p2pchat.protocol.address import Address
@@ -67,12 +68,10 @@ class _Size(click.ParamType[int]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         """Return the bytes."""
-        match = re.fullmatch(r"(\d{1,9}) ?(k|m|g|t)?(i?b)?", str(value).strip().lower())
-        if match is None:
-            self.fail(f"{value} is not a valid size: such as 500MB or 1GiB", param, ctx)
-        step = 1024 if match[3] == "ib" else 1000
-        power: int = " kmgt".index(match[2] or " ")
-        return int(match[1]) * int(step**power)
+        try:
+            return size_of(str(value))
+        except UsageError as error:
+            self.fail(f"{error.what}: {error.advice}", param, ctx)
 
 
 class _HostAndPort(click.ParamType["Address"]):

@@ -175,9 +175,10 @@ class TlsTransport:
         self.on_data = self.on_closed = self.on_secured = ignore
         self.on_drained = self.on_end = ignore
         inner = self._inner.detach()
+        engine, self._engine = self._engine, _Nothing()  # a thread may use it from now on
         if inner.data:
-            self._engine.take(inner.data)
-        return inner._replace(engines=(self._engine, *inner.engines), data=b"")
+            engine.take(inner.data)
+        return inner._replace(engines=(engine, *inner.engines), data=b"")
 
     def _say_goodbye(self) -> None:
         self._deadline.cancel()
@@ -323,3 +324,34 @@ class TlsTransport:
         self.on_data, self.on_closed, self.on_secured = ignore, ignore, ignore
         self.on_drained = self.on_end = ignore
         on_closed(self._error or error)
+
+
+class _Nothing:
+    """In the place of a TLS session that was handed over."""
+
+    alpn: str | None = None
+    remote_certificate: bytes | None = None
+    binding = b""
+    ended = False
+    dialling = False
+
+    def take(self, data: bytes) -> None:
+        """Drop the bytes."""
+
+    def give(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def handshake(self) -> bool:
+        """Return that it is done."""
+        return True
+
+    def read(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Drop the bytes."""
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -17,11 +17,12 @@ from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.files.messages import CAN_FILES
 from p2pchat.protocol.mailbox import CAN_MAILBOX
 from p2pchat.protocol.messages import Abilities, Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
 
-ABILITIES: Final = (CAN_MAILBOX,)
+ABILITIES: Final = (CAN_MAILBOX, CAN_FILES)
 """What we say in calls that we can do."""
 
 DIAL_TIMEOUT: Final = 10.0

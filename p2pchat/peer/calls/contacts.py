@@ -245,6 +245,15 @@ class Contacts:
         contact = self.get(username)._replace(muted_until=until)
         self._profile.keep_contact(self._registry, contact)
 
+    def set_files(self, username: str, what: str) -> None:
+        """Set what becomes of a contact's files: "ask", "never", or the bytes that are taken.
+
+        Raise UsageError if there is no such contact.
+        """
+        if username not in self.known_names:
+            raise UsageError(f"you have no contact {username}")
+        self._profile.keep_contact(self._registry, self.get(username)._replace(files=what))
+
     def is_muted(self, username: str) -> bool:
         """Return whether a contact is muted now."""
         return self.get(username).muted_until > time.time()

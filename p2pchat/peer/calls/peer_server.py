@@ -17,8 +17,12 @@ from p2pchat.net.transport import Wire
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.files.messages import DataRequest
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText
+
+OnDataRequest = Callable[[Link, DataRequest, bytes | None], None]
+"""Receives a data link, its request, and the key that its dialler proved."""
 
 OnCall = Callable[[PeerLinks, Link, ChatRequest, bytes | None], None]
 """Receives a link, the call that came on it, and the key that the caller proved."""
@@ -45,6 +49,7 @@ class PeerServer:
         limits: PeerLimits,
         *,
         on_call: OnCall,
+        on_data_request: OnDataRequest | None = None,
         on_text: Callable[[Link, ChatText], None] | None = None,
         on_silent_gone: Callable[[str], None] | None = None,
         may_be_silent: Callable[[str], bool] | None = None,
@@ -55,6 +60,7 @@ class PeerServer:
         self._limits = limits
         self._on_call = on_call
         self._on_text = on_text or _hang_up
+        self._on_data_request = on_data_request or _refuse_data
         self._on_silent_gone = on_silent_gone or ignore
         self._may_be_silent = may_be_silent or _never
         self._listener: Listener | None = None
@@ -160,6 +166,8 @@ class PeerServer:
             link.close()
         elif isinstance(message, ChatRequest):
             self._on_call(self._links, link, message, key)
+        elif isinstance(message, DataRequest):
+            self._on_data_request(link, message, key)
         elif isinstance(message, ChatText):
             self._on_text(link, message)
 
@@ -172,6 +180,11 @@ class PeerServer:
 
 def _hang_up(link: Link, _: ChatText) -> None:
     """Close the link: a text must not come first."""
+    link.close()
+
+
+def _refuse_data(link: Link, _: DataRequest, __: bytes | None) -> None:
+    """Close the link: nothing was asked for."""
     link.close()
 
 

@@ -16,6 +16,7 @@ from p2pchat.peer.chat.session_listener import SessionListener
 from p2pchat.peer.mailbox.runs import Lines, Verdict, judge, split
 from p2pchat.peer.store.lines import NewLine, Progress, Rebased, check_text, new_uid
 from p2pchat.protocol.client.lines import KeptLine
+from p2pchat.protocol.files.offers import Offer, offer_text
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import add_to_sum
@@ -127,21 +128,21 @@ class ChatSession:
         """The number up to which our lines are acknowledged."""
         return self._progress.acked
 
-    def say(self, text: str, uid: str = "") -> int:
+    def say(self, text: str, uid: str = "", offer: Offer | None = None) -> int:
         """Take a line to write to disk and send as soon as possible; return its number.
 
-        The line gets the id `uid`, by default a new one. It is on disk after `flush`, unless
-        `on_not_kept` was called. Raise UsageError if it is too long.
+        The line gets the id `uid`, by default a new one, and may offer a file. It is on disk after
+        `flush`, unless `on_not_kept` was called. Raise UsageError if it is too long.
         """
         check_text(text)
-        return self._say(uid or new_uid(), self._clock(), text)
+        return self._say(uid or new_uid(), self._clock(), text, offer)
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Replace failed lines by new ones, written as by `say`; return their numbers.
 
         Each keeps its id, so a contact who has received it already shows it only once.
         """
-        numbers = [self._say(line.uid, line.at, line.text) for line in lines]
+        numbers = [self._say(line.uid, line.at, line.text, line.offer) for line in lines]
         self._said_instead_of += [line.id for line in lines]
         self.flush()  # otherwise the lines would still be found as failed in this turn
         return numbers
@@ -277,14 +278,14 @@ class ChatSession:
                 self._sender.send_new(said)
             self.go_on()
 
-    def _say(self, uid: str, at: int, text: str) -> int:
+    def _say(self, uid: str, at: int, text: str, offer: Offer | None) -> int:
         seq = self._progress.last_out + len(self._said) + 1
         if seq > MAX_NUMBER:
             raise UsageError(
                 "this conversation has run out of line numbers",
                 likely="the contact's program skipped most of them",
             )
-        self._said.append(NewLine(seq, uid, at, text))
+        self._said.append(NewLine(seq, uid, at, text, offer))
         self._flush_soon()
         return seq
 
@@ -312,7 +313,8 @@ class ChatSession:
             raise RemoteProtocolError(f"line {text.seq} came instead of {due}")
         total = add_to_sum(self._next.in_sum, [text.id])
         self._next = self._next._replace(last_in=text.seq, in_sum=total)
-        self._heard.append(NewLine(text.seq, text.id, text.at, printable(text.text)))
+        said = printable(text.text) if text.offer is None else offer_text(text.offer)
+        self._heard.append(NewLine(text.seq, text.id, text.at, said, text.offer))
 
     def _skip(self, to: int, missing: int) -> None:
         if to > self._next.last_in + MAX_JUMP:

@@ -12,6 +12,7 @@ from p2pchat.net.compartment import Compartment
 from p2pchat.net.link import Link
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.chat_wish import ChatWish, WishState
+from p2pchat.peer.chat.file_talk import ConversationFileTalk
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
 from p2pchat.peer.chat.link_path import why_lost
@@ -20,7 +21,7 @@ from p2pchat.peer.chat.mailbox_talk import MailboxTalk
 from p2pchat.peer.chat.reconnector import Reconnector
 from p2pchat.peer.chat.side_messages import SideMessages
 from p2pchat.peer.chat.surroundings import Surroundings
-from p2pchat.peer.store.lines import NewLine, Volume
+from p2pchat.peer.store.lines import NewLine
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
@@ -84,7 +85,7 @@ class Conversation:
             around.ways,
             around.rng,
             invitation=invitation,
-            needed=self._needs_link,
+            needed=lambda: self.is_missed,
             on_call=self._wish.calling,
             on_accepted=self._accepted,
             on_failed=self._not_accepted,
@@ -96,7 +97,7 @@ class Conversation:
             self._loop,
             thread.unread,
             around.limits,
-            on_full=self._full,
+            on_full=lambda unread: self._on_event(QuotaFull(contact, *unread)),
             on_failed=lambda error: self.on_not_kept(error, ()),
         )
         """Decides whether to read from the contact now."""
@@ -107,10 +108,16 @@ class Conversation:
             contact, key, self.session, self.intake, self.place, self.reconnector
         )
         """The conversation as the mailbox sees it."""
+        self.file_talk = ConversationFileTalk(
+            contact, key, self.session, self.place, self.reconnector
+        )
+        """The conversation as transfers of files see it."""
+        self._files = around.files
         self._beside = SideMessages(
             self._loop,
             around,
             self.talk,
+            self.file_talk,
             on_here=lambda here: self._wish.here(here=here),
             flush=self.session.flush,
         )
@@ -198,7 +205,8 @@ class Conversation:
     @property
     def is_missed(self) -> bool:
         """Whether a link is needed and there is none."""
-        return self._needs_link()
+        needed = self.wished or self.session.waiting > 0 or self._files.needs_link(self.contact)
+        return needed and self.link is None and not self._closed
 
     def away(self) -> None:
         """Note that the contact is offline, as far as is known."""
@@ -225,7 +233,7 @@ class Conversation:
         self.security = security
         self.place.fill(link)
         self._use(link, dialled=dialled)
-        self._beside.linked(link, can)
+        self._beside.linked(link, can, dialled=dialled)
         self.place.improve(dialled=dialled)
         if self.wished:
             self._begin_to_talk()
@@ -240,7 +248,7 @@ class Conversation:
         self.session.flush()
         self.session.link_down()
         self._use(link, dialled=dialled)
-        self._beside.moved(link, here=self.wished)
+        self._beside.moved(link, here=self.wished, dialled=dialled)
 
     def _use(self, link: Link, *, dialled: bool) -> None:
         link.on_message = self._received
@@ -280,6 +288,7 @@ class Conversation:
         for line in lines:
             text = TextReceived(self.contact, line.text, line.id, line.at, self.security, by)
             self._on_event(text)
+        self._files.offered(self.file_talk, lines)
         self.intake.took([line.text for line in lines])
 
     def on_delivered(self, up_to: int) -> None:
@@ -305,13 +314,9 @@ class Conversation:
         if self.link is not None:
             self.link.abort()
 
-    def _full(self, unread: Volume) -> None:
-        self._on_event(QuotaFull(self.contact, *unread))
-
     def _broken(self) -> None:
-        """Handle a bug in a timer: restart from what is on disk."""
         self._drop_link()
-        if self._needs_link():
+        if self.is_missed:
             self.reconnector.call_later()
 
     def _received(self, message: Message) -> None:
@@ -324,10 +329,6 @@ class Conversation:
         self._beside.say_here(self.link, here=True)
         self._wish.linked(self.security)
         self._loop.call_soon(self._on_room)
-
-    def _needs_link(self) -> bool:
-        needed = self.wished or self.session.waiting > 0
-        return needed and self.link is None and not self._closed
 
     def _accepted(self, link: Link, can: Abilities) -> None:
         try:
@@ -363,8 +364,9 @@ class Conversation:
             return
         self._wish.lost(why_lost(self.contact, link, error))
         self._mailbox.look_again()
+        self._files.unlinked(self.contact)
         self._on_room()
-        if self.wished or self.session.waiting:
+        if self.is_missed:
             self.reconnector.call_again(link if error is not None else None)
 
     def _drop_link(self) -> None:
@@ -382,7 +384,7 @@ class Conversation:
 
         The report that we have closed the conversation follows all our lines.
         """
-        if self.wished or self.session.waiting or self._closed:
+        if self.wished or self.session.waiting or self._closed or self.is_missed:
             return
         self.reconnector.give_up()
         self._lingering.note_activity()
@@ -390,7 +392,8 @@ class Conversation:
             self._beside.say_here(self.link, here=False)
 
     def _link_is_needed(self) -> bool:
-        return self.wished or self.session.waiting > 0 or self._beside.is_open_there
+        is_used = self.wished or self.session.waiting > 0 or self._beside.is_open_there
+        return is_used or self._files.uses_link(self.contact)
 
     def _has_room_again(self) -> None:
         self.session.go_on()

@@ -21,6 +21,8 @@ from p2pchat.peer.chat.mailbox_talk import MailboxTalk
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.chat.outbox import Outbox
 from p2pchat.peer.chat.surroundings import Surroundings
+from p2pchat.peer.files.talk import FileTalk
+from p2pchat.peer.files.transfers import Transfers
 from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
@@ -30,13 +32,7 @@ from p2pchat.peer.reach.ways import Ways
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.client.events import (
-    CallerRefused,
-    CallFailed,
-    ChatEnded,
-    ContactAway,
-    Event,
-)
+from p2pchat.protocol.client.events import CallerRefused, CallFailed, ChatEnded, ContactAway, Event
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.talk import Reply
 
@@ -60,6 +56,7 @@ class Conversations:
         watch: Callable[[list[str]], None],
         do_not_disturb: DoNotDisturb,
         mailbox: Mailbox,
+        files: Transfers,
         *,
         on_event: Callable[[Event], None],
         on_room: Callable[[], None],
@@ -84,10 +81,21 @@ class Conversations:
             loop, lambda: [c.link for c in self._table if c.link], on_event
         )
         around = Surroundings(
-            loop, username, ways, limits, rng, self.away_status, mailbox, on_event, on_room, clock
+            loop,
+            username,
+            ways,
+            limits,
+            rng,
+            self.away_status,
+            mailbox,
+            files,
+            on_event,
+            on_room,
+            clock,
         )
         self._table = ConversationTable(around, contacts, history, self._watching)
         self._mailbox = mailbox
+        self._files = files
         self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
             loop,
@@ -119,6 +127,11 @@ class Conversations:
         """Return the conversation with the pinned key of a contact; None if none is pinned."""
         conversation = self._table.with_pinned(contact)
         return None if conversation is None else conversation.talk
+
+    def file_talk_with(self, contact: str) -> FileTalk | None:
+        """Return the conversation with the pinned key of a contact; None if none is pinned."""
+        conversation = self._table.with_pinned(contact)
+        return None if conversation is None else conversation.file_talk
 
     def left_up_to(self, contact: str) -> int:
         """Return the number up to which our lines are in the contact's mailbox, or delivered.
@@ -353,8 +366,10 @@ class Conversations:
             self._on_event(ContactAway(contact, error))
 
     def _open_waiting(self) -> None:
-        """Start a conversation with each contact for whom lines are queued."""
-        for contact in self._history.waiting():
+        """Start a conversation with each contact for whom lines are queued, or whose files are
+        wanted.
+        """
+        for contact in {*self._history.waiting(), *self._files.senders}:
             self._table.with_pinned(contact)
 
     def _queue_for(self, contact: str) -> Conversation | Notes | None:

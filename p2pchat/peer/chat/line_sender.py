@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from p2pchat.errors import RemoteProtocolError
-from p2pchat.peer.store.lines import NewLine
+from p2pchat.peer.store.lines import NewLine, to_send
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.talk import ChatText, Skip
+from p2pchat.protocol.talk import Skip
 
 _READ_AT_ONCE: Final = 200
 """Lines read from disk at once when lines are sent again."""
@@ -99,7 +99,7 @@ class LineSender:
             if self._wire is None or not self._wire.has_room:
                 return
             self._skip_to(line.seq - 1)
-            self._wire.send(ChatText(line.text, line.seq, line.uid, line.at))
+            self._wire.send(to_send(line))
             self._unacknowledged.append((line.seq, line.uid))
             self.sent = line.seq
 

@@ -9,8 +9,8 @@ from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.chat.link_path import PathReport, path_of
-from p2pchat.peer.chat.upgrade import Rounds, Upgrade
 from p2pchat.peer.reach.direct_paths import DirectPaths
+from p2pchat.peer.reach.upgrade import Rounds, Upgrade
 from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.client.state import LinkPath
 from p2pchat.protocol.messages import Message
@@ -58,9 +58,12 @@ class LinkPlace:
         """The link, if there is one."""
         self.path = LinkPath.DIRECT
         """The path of the link."""
+        self.is_punched = False
+        """Whether the link comes from the port of a circuit, so that it cannot be dialled again."""
 
     def fill(self, link: Link) -> None:
         """Note a new link."""
+        self.is_punched = False
         self._note(link, path_of(link))
 
     def improve(self, *, dialled: bool) -> None:
@@ -125,6 +128,7 @@ class LinkPlace:
             old.on_message = old.on_closed = ignore
             self._loop.call_later(_AFTER_MOVE if asked else _AFTER_BEING_MOVED, old.close)
         self._moved_at = self._loop.now()
+        self.is_punched = punched
         self._note(link, path_of(link, punched=punched, offered=asked and not punched))
         self._on_move(link, asked)
 

@@ -6,11 +6,13 @@ The conversations send them once both users are online.
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.notes import Notes
+from p2pchat.peer.files.talk import FileTalk
 from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
@@ -66,6 +68,17 @@ class Outbox:
         """
         say = partial(self._say, contact, texts, ids)
         self._with_key(contact, say, then, failed)
+
+    def open(self, contact: str, then: Callable[[FileTalk], None], failed: OnFailed) -> None:
+        """Pass the conversation with a contact to `then`, or call `failed`, perhaps now."""
+
+        def opened(conversation: Conversation | Notes) -> list[int]:
+            if isinstance(conversation, Notes):
+                raise UsageError("a file can be sent to somebody else only")
+            then(conversation.file_talk)
+            return [0]
+
+        self._with_key(contact, opened, ignore, failed)
 
     def queue_again(self, contact: str, then: Then, failed: OnFailed) -> None:
         """Queue again, for the contact's current key, the lines that would not arrive otherwise.
@@ -183,7 +196,7 @@ class Outbox:
 
     def _say_again(self, contact: str, conversation: Conversation | Notes) -> list[int]:
         self._history.drop_queued(contact, other_than=conversation.key)
-        lines = self._history.lines(contact, states=TO_RETRY)
+        lines = self._history.with_offers(self._history.lines(contact, states=TO_RETRY))
         if not lines:
             raise UsageError(f"nothing for {contact} has failed or is missing there")
         return conversation.say_again(lines)

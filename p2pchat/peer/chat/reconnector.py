@@ -72,6 +72,11 @@ class Reconnector:
         return self._call is not None
 
     @property
+    def address(self) -> Address | None:
+        """Where the contact is online, if that is known and not hidden."""
+        return self._address
+
+    @property
     def keeps_its_call(self) -> bool:
         """Whether our call continues if the contact calls at the same time.
 

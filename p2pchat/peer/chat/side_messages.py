@@ -1,15 +1,18 @@
 """The messages on the links of a conversation other than lines.
 
-Whether each side has it open, whether its user is at the keyboard, and passes to mailboxes.
+Whether each side has it open, whether its user is at the keyboard, passes to mailboxes, and what
+becomes of offered files.
 """
 
 from collections.abc import Callable
 
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
+from p2pchat.peer.chat.file_talk import ConversationFileTalk
 from p2pchat.peer.chat.surroundings import Surroundings
 from p2pchat.peer.mailbox.talk import Talk
 from p2pchat.peer.presence.here import HereStatus
+from p2pchat.protocol.files.messages import FileDone, FileGet, FileNo
 from p2pchat.protocol.mailbox import CAN_MAILBOX, BoxPass
 from p2pchat.protocol.messages import Abilities, Message
 from p2pchat.protocol.talk import Here, Idle
@@ -27,6 +30,7 @@ class SideMessages:
         loop: Scheduler,
         around: Surroundings,
         talk: Talk,
+        file_talk: ConversationFileTalk,
         *,
         on_here: Callable[[bool], None],
         flush: Callable[[], None],
@@ -35,6 +39,8 @@ class SideMessages:
         self._away_status = around.away_status
         self._mailbox = around.mailbox
         self._talk = talk
+        self._files = around.files
+        self._file_talk = file_talk
         self._on_here = on_here
         self._flush = flush
         self._here = HereStatus(loop, on_here)
@@ -44,8 +50,10 @@ class SideMessages:
         """Whether the contact has the conversation open."""
         return self._here.theirs
 
-    def linked(self, link: Link, can: Abilities) -> None:
-        """Start on a new link to a contact with these abilities."""
+    def linked(self, link: Link, can: Abilities, *, dialled: bool) -> None:
+        """Start on a new link to a contact with these abilities; whether we have dialled it."""
+        self._file_talk.linked(can, dialled=dialled)
+        self._files.linked(self._file_talk)
         self._here = HereStatus(self._loop, self._on_here)
         self._away_status.linked(link)
         self._mailbox.linked(self._talk)
@@ -54,10 +62,12 @@ class SideMessages:
             if permit:
                 link.send(BoxPass(permit))
 
-    def moved(self, link: Link, *, here: bool) -> None:
+    def moved(self, link: Link, *, here: bool, dialled: bool) -> None:
         """Continue on a link that replaces the last one."""
+        self._file_talk.moved(dialled=dialled)
         self._away_status.linked(link)
         self._here.repeat(link, here=here)
+        self._files.path_changed(self._file_talk)
 
     def say_here(self, link: Link, *, here: bool) -> None:
         """Report to the contact whether the conversation is open here."""
@@ -73,6 +83,9 @@ class SideMessages:
                 self._here.hear(message)
             case BoxPass(permit):
                 self._mailbox.take_pass(self._talk, permit)
+            case FileGet() | FileNo() | FileDone():
+                self._flush()  # the offer came before
+                self._files.hear(self._file_talk, message)
             case _:
                 return False
         return True

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.files.transfers import Transfers
 from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.reach.ways import Ways
@@ -25,6 +26,7 @@ class Surroundings(NamedTuple):
     rng: random.Random
     away_status: AwayStatus
     mailbox: Mailbox
+    files: Transfers
     on_event: Callable[[Event], None]
     on_room: Callable[[], None]
     clock: Callable[[], int]

@@ -1,11 +1,11 @@
-"""Moves the bytes of a file over a connection of its own: both ends, each blocking in a thread.
+"""Moves the bytes of a transfer over a connection of its own: both ends, each blocking in a thread.
 
 The giver reads, hashes and sends; the taker verifies each piece, and says what is safe on its disk.
 Which file it is, and who may have it, was settled before.
 """
 
 import hashlib
-import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.bulk import BulkConnection
-from p2pchat.peer.files.part import Part
+from p2pchat.peer.files.part import SYNC_EVERY, Part
+from p2pchat.peer.files.source import FileChanged, Source
 from p2pchat.protocol.files.frames import (
     FRAME_BYTES,
     FROM_GIVER,
@@ -24,114 +25,109 @@ from p2pchat.protocol.files.frames import (
     frame,
     got,
     piece_header,
+    start_from,
+    start_in,
 )
+from p2pchat.protocol.files.listing import MOST_LIST_BYTES
 from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size, pieces_of, root_of
 
-_SAFE_EVERY: Final = 64 * 1024 * 1024
-"""Bytes after which the taker makes safe what it has; so much may come again after a crash."""
+_SIGN_OF_LIFE_S: Final = 5.0
 
 Progress = Callable[[int], None]
 """Called on the thread with the number of pieces that are there."""
 
 
-class FileChanged(P2PError):
-    """The file has changed since it was offered."""
+class Had(NamedTuple):
+    """What the taker has: so many pieces, and the root over their sums."""
+
+    pieces: int
+    root: bytes
 
 
-class Stamp(NamedTuple):
-    """What identifies a version of a file, so that a change is noticed."""
+class Pace:
+    """Slows sending down to `rate` bytes a second; 0: no limit."""
 
-    device: int
-    inode: int
-    size: int
-    changed_at: int
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._due = time.monotonic()
+
+    def pause_after(self, size: int) -> float:
+        """Return for how many seconds nothing should be sent after so many bytes."""
+        if not self._rate:
+            return 0.0
+        now = time.monotonic()
+        self._due = max(self._due, now - 1.0) + size / self._rate
+        return max(0.0, self._due - now)
 
 
-def stamp_of(descriptor: int) -> Stamp:
-    """Return the stamp of an open file."""
-    found = os.fstat(descriptor)
-    return Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+class Giving(NamedTuple):
+    """What is given, and how.
 
-
-class Source:
-    """A file that we send: open for reading, and compared with its stamp.
-
-    `stamp` is that of the offer; None while the file is being offered. Raise FileChanged if the
-    file has another stamp, or cannot be read. It must be closed.
+    `sums`: those of the first pieces, as far as they are known; further ones are added. `listing`:
+    of a folder.
     """
 
-    def __init__(self, path: Path, stamp: Stamp | None = None) -> None:
-        self._path = path
-        try:
-            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
-            self._descriptor = os.open(path, flags)
-        except OSError as error:
-            raise FileChanged(f"{path} cannot be read: {error.strerror}") from error
-        self.stamp = stamp_of(self._descriptor)
-        if stamp is not None and self.stamp != stamp:
-            self.close()
-            raise FileChanged(f"{path} has changed since it was offered")
-
-    @property
-    def size(self) -> int:
-        """The size of the file in bytes."""
-        return self.stamp.size
-
-    def read(self, buffer: memoryview, at: int) -> int:
-        """Read bytes at an offset into the buffer; return how many."""
-        try:
-            return os.preadv(self._descriptor, [buffer], at)
-        except OSError as error:
-            raise FileChanged(f"{self._path} cannot be read: {error.strerror}") from error
-
-    def check(self) -> None:
-        """Raise FileChanged if the file has changed since it was opened."""
-        if stamp_of(self._descriptor) != self.stamp:
-            raise FileChanged(f"{self._path} has changed while it was sent")
-
-    def sums(self, pieces: int) -> list[bytes]:
-        """Return the sums of the first pieces."""
-        buffer = memoryview(bytearray(FRAME_BYTES))
-        found = []
-        for piece in range(pieces):
-            total, at = hashlib.sha256(), piece * PIECE_BYTES
-            end = at + piece_size(self.size, piece)
-            while at < end:
-                count = self.read(buffer[: min(FRAME_BYTES, end - at)], at)
-                if not count:
-                    raise FileChanged(f"{self._path} has become shorter")
-                total.update(buffer[:count])
-                at += count
-            found.append(total.digest())
-        return found
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+    source: Source
+    sums: list[bytes]
+    progress: Progress
+    listing: bytes = b""
+    pace: Pace | None = None
 
 
-def give(
-    connection: BulkConnection, source: Source, sums: list[bytes], progress: Progress
-) -> bytes:
-    """Send the pieces after those whose sums are given, and return the root that the taker has.
+def give(connection: BulkConnection, giving: Giving, had: Had) -> bytes:
+    """Send what the taker lacks, and return the root of what it has now.
 
     Raise FileChanged, TimedOut, LinkLost or RemoteProtocolError.
     """
     reader = DataReader(FROM_TAKER)
-    buffer = memoryview(bytearray(FRAME_BYTES))
-    sums = list(sums)
-    for piece in range(len(sums), pieces_of(source.size)):
-        sums.append(_give_piece(connection, source, piece, buffer))
-        if _heard(connection.receive_now(), reader, progress) is not None:
-            raise RemoteProtocolError("the file was called done before its end")
-    source.check()
-    root = root_of(source.size, sums)
+    begin = _where_to_begin(connection, giving.source, had, giving.sums)
+    connection.send(start_from(begin, len(giving.listing)))
+    for start in range(0, len(giving.listing), FRAME_BYTES):
+        connection.send(frame(Kind.FILE_LIST, giving.listing[start : start + FRAME_BYTES]))
+    giving.progress(begin)
+    _give_pieces(connection, giving, begin, reader)
+    root = root_of(giving.source.size, giving.sums)
     connection.send(frame(Kind.FILE_END, root))
-    while (done := _heard(_received(connection), reader, progress)) is None:
+    while (done := _heard(_received(connection), reader, giving.progress)) is None:
         pass
     if done != root:
         raise RemoteProtocolError("the file that is there is another one")
     return root
+
+
+def _give_pieces(
+    connection: BulkConnection, giving: Giving, begin: int, reader: DataReader
+) -> None:
+    """Send the pieces from that one on."""
+    buffer = memoryview(bytearray(FRAME_BYTES))
+    size, sums = giving.source.size, giving.sums
+    for piece in range(begin, pieces_of(size)):
+        total = _give_piece(connection, giving.source, piece, buffer)
+        if piece == len(sums):
+            sums.append(total)
+        elif sums[piece] != total:
+            raise FileChanged("the file was read differently the second time")
+        if _heard(connection.receive_now(), reader, giving.progress) is not None:
+            raise RemoteProtocolError("the file was called done before its end")
+        if giving.pace is not None and (pause := giving.pace.pause_after(piece_size(size, piece))):
+            connection.pause(pause)
+
+
+def _where_to_begin(connection: BulkConnection, source: Source, had: Had, sums: list[bytes]) -> int:
+    """Return the number of pieces that need not be sent: none if the taker has others than we."""
+    if had.pieces > pieces_of(source.size):
+        return 0
+    if len(sums) < had.pieces:
+        last = time.monotonic()
+
+        def each() -> None:
+            nonlocal last
+            if time.monotonic() - last > _SIGN_OF_LIFE_S:
+                last = time.monotonic()
+                connection.send(frame(Kind.FILE_WAIT, b""))
+
+        sums[:] = source.sums(had.pieces, each)
+    return had.pieces if root_of(source.size, sums[: had.pieces]) == had.root else 0
 
 
 def _heard(data: bytes, reader: DataReader, progress: Progress) -> bytes | None:
@@ -151,8 +147,7 @@ def _give_piece(
     end = at + piece_size(source.size, piece)
     while at < end:
         part = buffer[: min(FRAME_BYTES, end - at)]
-        if source.read(part, at) != len(part):
-            raise FileChanged("the file has become shorter while it was sent")
+        source.read(part, at)
         total.update(part)
         at += len(part)
         connection.send(piece_header(len(part)), part)
@@ -160,30 +155,100 @@ def _give_piece(
     return total.digest()
 
 
-def take(connection: BulkConnection, part: Part, progress: Progress) -> Path:
-    """Receive what the part lacks, give the file its name, tell the giver, and return it.
+class Taker:
+    """Receives one transfer; `open_part(listing)` is called once the sender has begun.
 
-    Raise PartError, TimedOut, LinkLost or RemoteProtocolError; the part goes on later.
+    `listing`: the bytes of a folder's list, empty for a file. `keep_free`: bytes that must remain
+    on the disk.
     """
-    reader = DataReader(FROM_GIVER)
-    unsafe = 0
-    while True:
-        for kind, payload in reader.read(_received(connection)):
-            if kind is Kind.PIECE:
-                part.write(payload)
-                unsafe += len(payload)
-            elif kind is Kind.PIECE_SUM:
-                part.end_piece(payload)
-                progress(part.pieces)
-                if unsafe >= _SAFE_EVERY:
-                    unsafe = 0
-                    part.sync()
-                    connection.send(got(part.pieces))
-            else:
-                path = part.finish(payload)
-                with suppress(P2PError):  # the file is there; the giver is told again
-                    connection.send(frame(Kind.FILE_DONE, payload))
-                return path
+
+    def __init__(
+        self, open_part: Callable[[bytes], Part], *, keep_free: int, progress: Progress
+    ) -> None:
+        self._open_part = open_part
+        self._keep_free = keep_free
+        self._progress = progress
+        self._part: Part | None = None
+        self._begin = -1
+        self._list = bytearray()
+        self._list_bytes = 0
+        self._unsafe = 0
+
+    def take(self, connection: BulkConnection) -> tuple[Path, bytes]:
+        """Receive what is missing, give it its name, tell the giver; return the path and the root.
+
+        Raise PartError, TimedOut, LinkLost or RemoteProtocolError; the part goes on later.
+        """
+        reader = DataReader(FROM_GIVER)
+        while True:
+            for kind, payload in reader.read(_received(connection)):
+                if kind is Kind.PIECE:
+                    self._begun.write(payload)
+                elif kind is Kind.PIECE_SUM:
+                    self._begun.end_piece(payload)
+                    self._end_piece(connection)
+                elif kind is Kind.FILE_END:
+                    path = self._begun.finish(payload)
+                    with suppress(P2PError):  # it is there; the giver is told again
+                        connection.send(frame(Kind.FILE_DONE, payload))
+                    return path, payload
+                else:
+                    self._begin_with(kind, payload)
+
+    @property
+    def _begun(self) -> Part:
+        """The part. Raise RemoteProtocolError if the sender has not said where it begins."""
+        if self._part is None:
+            raise RemoteProtocolError("a piece came before its number")
+        return self._part
+
+    def _begin_with(self, kind: Kind, payload: bytes) -> None:
+        """Handle what comes before the first piece."""
+        if kind is Kind.FILE_WAIT and self._begin < 0:
+            return
+        expected = Kind.FILE_FROM if self._begin < 0 else Kind.FILE_LIST
+        if kind is not expected or self._part is not None:
+            raise RemoteProtocolError(f"{kind.value} came at a wrong time")
+        if kind is Kind.FILE_FROM:
+            self._begin, self._list_bytes = start_in(payload)
+            if self._list_bytes > MOST_LIST_BYTES:
+                raise RemoteProtocolError("the list of files is too long")
+        else:
+            self._list += payload
+            if len(self._list) > self._list_bytes:
+                raise RemoteProtocolError("the list of files is longer than was said")
+        if len(self._list) == self._list_bytes:
+            self._part = self._open_part(bytes(self._list))
+            self._list.clear()
+            self._part.go_back(self._begin)
+            self._progress(self._begin)
+
+    def _end_piece(self, connection: BulkConnection) -> None:
+        part = self._begun
+        self._progress(part.pieces)
+        self._unsafe += PIECE_BYTES
+        if self._unsafe >= SYNC_EVERY:
+            self._unsafe = 0
+            part.sync()
+            part.check_room(self._keep_free)
+            connection.send(got(part.pieces))
+
+
+def keep(part: Part, data: bytes) -> tuple[Path, bytes]:
+    """Store a file that came with its offer; return its path and its root."""
+    part.go_back(0)
+    sums = []
+    if data:
+        part.write(data)
+        sums.append(hashlib.sha256(data).digest())
+        part.end_piece(sums[0])
+    root = root_of(len(data), sums)
+    return part.finish(root), root
+
+
+def empty_root(size: int) -> bytes:
+    """Return the root of a transfer of which nothing is there."""
+    return root_of(size, ())
 
 
 def _received(connection: BulkConnection) -> bytes:

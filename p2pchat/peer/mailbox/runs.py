@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
+from p2pchat.peer.store.lines import to_send
 from p2pchat.protocol.client.lines import KeptLine
+from p2pchat.protocol.files.offers import FOR_OLDER, write_offer
 from p2pchat.protocol.positions import add_to_sum
 from p2pchat.protocol.sealed import MOST_LINES, PADDED, Position
 from p2pchat.protocol.talk import ChatText
@@ -45,10 +47,12 @@ def split(acked: Position, waiting: Iterable[KeptLine]) -> Iterator[Lines]:
     after, some, size = acked, list[ChatText](), 0
     for line in waiting:
         length = len(line.text.encode()) + len(line.uid) + _OF_A_LINE
+        if line.offer is not None:
+            length += len(write_offer(line.offer)) + len(FOR_OLDER)
         if some and (size + length > _MOST_BYTES or len(some) == MOST_LINES):
             yield Lines(after, tuple(some))
             after, some, size = _behind(after, some), [], 0
-        some.append(ChatText(line.text, line.seq, line.uid, line.at))
+        some.append(to_send(line))
         size += length
     if some:
         yield Lines(after, tuple(some))

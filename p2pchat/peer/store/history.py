@@ -19,6 +19,8 @@ from p2pchat.peer.store.search_terms import Wanted
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.client.orders import LeftFor
+from p2pchat.protocol.client.transfers import OVER
+from p2pchat.protocol.files.offers import read_offer
 from p2pchat.storage import SqliteFile
 
 
@@ -97,6 +99,21 @@ class History:
             rows = Line.select(*COLUMNS).where(which).tuples().execute(self._store.database)
             lines = [kept(row) for row in rows]
         return {line.uid: line for line in lines}
+
+    def with_offers(self, lines: Sequence[KeptLine]) -> list[KeptLine]:
+        """Return lines of ours with the files that they offer."""
+        with self._store.errors():
+            offers = {
+                line.uid: read_offer(bytes(data))
+                for line in lines
+                for (data,) in self._store.rows(
+                    _OFFER_OF, (self._registry, line.username, line.uid)
+                )
+            }
+        return [line._replace(offer=offers.get(line.uid)) for line in lines]
+
+    def _offer_of(self, line: KeptLine) -> list[tuple[bytes]]:
+        return self._store.rows(_OFFER_OF, (self._registry, line.username, line.uid))
 
     def incoming(self, after: int, limit: int, username: str | None = None) -> list[KeptLine]:
         """Return the first lines of contacts (of one, or of all) with ids above `after`.
@@ -190,6 +207,8 @@ class History:
 
     def forget(self, username: str) -> int:
         """Delete all lines with a contact permanently; return how many there were."""
+        with self._store.errors():
+            self._store.rows(_FORGET_TRANSFERS, (self._registry, username, *OVER))
         return self._forget(self._here & (Line.username == username))
 
     def forget_before(self, at: int) -> int:
@@ -294,6 +313,14 @@ _EXPIRED: Final = f"SELECT username, uid FROM {_IN_STATE} AND expires_at BETWEEN
 _SEEN: Final = "WHERE state = ? AND registry = ? AND username = ? AND id <= ?"
 _READ: Final = f"UPDATE {BY_STATE} SET state = '{LineState.READ}' {_SEEN}"  # noqa: S608
 _READ_AND_FORGET: Final = f"DELETE FROM {BY_STATE} {_SEEN}"  # noqa: S608
+
+_OFFER_OF: Final = (
+    "SELECT offer FROM transfer WHERE registry = ? AND username = ? AND outgoing = 1 AND uid = ?"
+)
+_FORGET_TRANSFERS: Final = (
+    "DELETE FROM transfer WHERE registry = ? AND username = ?"  # noqa: S608
+    f" AND state IN ({', '.join('?' * len(OVER))})"
+)
 
 _INDEXED_AT_ONCE: Final = 2000
 _UNINDEXED: Final = "SELECT up_to FROM unindexed"

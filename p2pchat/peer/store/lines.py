@@ -6,19 +6,22 @@ from typing import Any, Final, NamedTuple
 from p2pchat.errors import UsageError
 from p2pchat.peer.store.models import Line
 from p2pchat.protocol.client.lines import KeptLine, LineState
+from p2pchat.protocol.files.offers import FOR_OLDER, Offer
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import NO_SUM
+from p2pchat.protocol.talk import ChatText
 
 _UID_BYTES: Final = 12
 
 
 class NewLine(NamedTuple):
-    """A line to store."""
+    """A line to store; `offer`: the file that it offers."""
 
     seq: int
     uid: str
     at: int
     text: str
+    offer: Offer | None = None
 
 
 class Progress(NamedTuple):
@@ -51,15 +54,22 @@ class Rebased(NamedTuple):
     missing: int
 
 
-COLUMN_NAMES: Final = KeptLine._fields[:-1]
-"""The columns read of a line, for `kept`; `until` is not one of them."""
+COLUMN_NAMES: Final = KeptLine._fields[:-2]
+"""The columns read of a line, for `kept`; `until` and `offer` are not among them."""
 
 COLUMNS: Final = [getattr(Line, name) for name in COLUMN_NAMES]
 
 
 def kept(row: tuple[Any, ...]) -> KeptLine:
     """Return the line in a row."""
-    return KeptLine._make((*row[:-1], LineState(row[-1]), 0))
+    *fields, state = row
+    return KeptLine._make((*fields, LineState(state), 0, None))
+
+
+def to_send(line: NewLine | KeptLine) -> ChatText:
+    """Return the message that brings a line to the contact."""
+    text = line.text if line.offer is None else line.text + FOR_OLDER
+    return ChatText(text, line.seq, line.uid, line.at, line.offer)
 
 
 BY_NUMBER: Final = "line INDEXED BY line_registry_username_key_outgoing_seq"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from p2pchat.orm import peewee
 from p2pchat.peer.store.grams import grams, has_term
 from p2pchat.peer.store.mailbox_models import MAILBOX_TABLES
+from p2pchat.peer.store.transfer_models import Transfer
 from p2pchat.protocol.positions import NO_SUM
 from p2pchat.storage import AddColumn
 
@@ -76,6 +77,7 @@ class Contact(peewee.Model):
     - `muted_until`: until when the contact is muted, in seconds since the epoch.
     - `invited`: verified by an invitation from one of us to the other.
     - `invitation`: the secret to show to the contact until it has been received.
+    - `files`: what becomes of the contact's files; see calls.contacts.
     """
 
     registry = peewee.TextField()
@@ -89,6 +91,7 @@ class Contact(peewee.Model):
     muted_until = peewee.BigIntegerField(default=0)
     invited = peewee.BooleanField(default=False)
     invitation = peewee.TextField(default="")
+    files = peewee.TextField(default="")
 
     class Meta:
         """One row for each name."""
@@ -274,10 +277,11 @@ TABLES = (
     Unindexed,
     IssuedInvitation,
     Scheduled,
+    Transfer,
     *MAILBOX_TABLES,
 )
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Stored in SQLite's user_version; databases of newer versions are refused."""
 
 STEPS = {
@@ -305,6 +309,7 @@ STEPS = {
         AddColumn("account", "passes", "BLOB"),
         AddColumn("conversation", "heard_at", "INTEGER NOT NULL DEFAULT 0"),
     ),
+    9: (AddColumn("contact", "files", "TEXT NOT NULL DEFAULT ''"),),
 }
 """The steps that migrate a profile to each version."""
 

@@ -27,6 +27,7 @@ from p2pchat.peer.store.models import (
     Registry,
 )
 from p2pchat.peer.store.schedule import Schedule
+from p2pchat.peer.store.transfer_store import TransferStore
 from p2pchat.private_files import is_read_only, refuse_unless_private_file
 from p2pchat.storage import SqliteFile, as_bytes, try_to_open
 
@@ -44,6 +45,7 @@ class KnownContact(NamedTuple):
     muted_until: int = 0
     invited: bool = False
     invitation: str = ""
+    files: str = ""
 
 
 def try_profile(file: Path) -> None:
@@ -259,6 +261,10 @@ class Profile:
         """Return what is kept about mailboxes for an account at a registry, in the same file."""
         return MailboxStore(self._store, registry, username)
 
+    def transfers(self, registry: str) -> TransferStore:
+        """Return the transfers of files at a registry, in the same file."""
+        return TransferStore(self._store, registry)
+
     def close(self) -> None:
         """Close the database."""
         self._store.close()
@@ -286,7 +292,7 @@ _CONTACT: Final = (
 
 def _contact(row: tuple[Any, ...]) -> KnownContact:
     name, key, verified, blocked, other_key, accepted, hinted_at, muted_until, *rest = row
-    invited, invitation = rest
+    invited, invitation, files = rest
     return KnownContact(
         name,
         as_bytes(key),
@@ -298,4 +304,5 @@ def _contact(row: tuple[Any, ...]) -> KnownContact:
         int(muted_until),
         bool(invited),
         str(invitation),
+        str(files),
     )

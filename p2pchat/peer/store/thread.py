@@ -22,6 +22,8 @@ from p2pchat.peer.store.lines import (
     new_uid,
 )
 from p2pchat.protocol.client.lines import KeptLine, LineState
+from p2pchat.protocol.client.transfers import TransferState
+from p2pchat.protocol.files.offers import Offer, read_offer, write_offer
 from p2pchat.protocol.positions import NO_SUM, SUM_CHARACTERS
 from p2pchat.protocol.talk import MAX_NUMBER
 from p2pchat.storage import SqliteFile
@@ -117,7 +119,7 @@ class Thread:
         """Return at most `limit` of our waiting lines with numbers above `after`, in order."""
         with self._store.errors():
             rows = self._store.rows(_WAITING, (*self._scope, after, limit))
-        return [kept(row) for row in rows]
+        return [_with_offer(row) for row in rows]
 
     def waiting_up_to(self, number: int) -> list[str]:
         """Return the ids of our waiting lines with numbers up to `number`, in order."""
@@ -196,7 +198,20 @@ class Thread:
     def _insert(self, lines: Sequence[NewLine], *, outgoing: bool, state: LineState) -> None:
         if lines:
             rest = (outgoing, state.value, now_ms())
-            self._store.many(_INSERT, [(*self._scope, *rest, *line) for line in lines])
+            rows = [(*self._scope, *rest, *line[: len(_INSERTED)]) for line in lines]
+            self._store.many(_INSERT, rows)
+        for line in lines:
+            if line.offer is not None:
+                self._begin_transfer(line.uid, line.offer, outgoing=outgoing)
+
+    def _begin_transfer(self, uid: str, offer: Offer, *, outgoing: bool) -> None:
+        """Store what a line offers; ours was prepared before, perhaps for another key."""
+        if outgoing:
+            registry, username, key = self._scope
+            self._store.rows(_OFFERED, (key, TransferState.OFFERED, registry, username, uid))
+        else:
+            row = (uid, write_offer(offer), TransferState.OFFERED, now_ms())
+            self._store.rows(_OFFER, (*self._scope, *row))
 
     def _unknown(self, heard: Sequence[NewLine]) -> list[NewLine]:
         """Return the lines whose ids are new, each id once."""
@@ -249,6 +264,13 @@ def _is_plausible(progress: Progress) -> bool:
     )
 
 
+def _with_offer(row: tuple[Any, ...]) -> KeptLine:
+    """Return the line in a row that ends with its encoded offer, if it has one."""
+    *line, offer = row
+    found = kept(tuple(line))
+    return found if offer is None else found._replace(offer=read_offer(bytes(offer)))
+
+
 _SCOPE: Final = "registry = ? AND username = ? AND key = ?"
 _OURS: Final = f"{_SCOPE} AND outgoing = 1"
 _QUEUED: Final = f"{_OURS} AND state = '{LineState.QUEUED}'"
@@ -259,9 +281,18 @@ _KEEP_PROGRESS: Final = (
     f"INSERT OR REPLACE INTO conversation (registry, username, key, {', '.join(Progress._fields)})"  # noqa: S608
     f" VALUES (?, ?, ?{', ?' * len(Progress._fields)})"
 )
+_INSERTED: Final = NewLine._fields[:-1]
 _INSERT: Final = (
     "INSERT INTO line (registry, username, key, outgoing, state, kept_at,"  # noqa: S608
-    f" {', '.join(NewLine._fields)}) VALUES (?, ?, ?, ?, ?, ?{', ?' * len(NewLine._fields)})"
+    f" {', '.join(_INSERTED)}) VALUES (?, ?, ?, ?, ?, ?{', ?' * len(_INSERTED)})"
+)
+_OFFER: Final = (
+    "INSERT OR IGNORE INTO transfer (registry, username, key, outgoing, uid, offer, state, at)"
+    " VALUES (?, ?, ?, 0, ?, ?, ?, ?)"
+)
+_OFFERED: Final = (
+    "UPDATE transfer SET key = ?, state = ?"
+    " WHERE registry = ? AND username = ? AND outgoing = 1 AND uid = ?"
 )
 _LAST_NUMBER: Final = (
     f"SELECT coalesce(max(seq), 0) FROM {BY_NUMBER} WHERE {_SCOPE} AND outgoing = ?"  # noqa: S608
@@ -272,7 +303,10 @@ _UNREAD: Final = (
     f" WHERE {_SCOPE} AND state = '{LineState.UNREAD}'"
 )
 _WAITING: Final = (
-    f"SELECT {_COLUMNS} FROM {BY_NUMBER} WHERE {_QUEUED} AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+    f"SELECT {_COLUMNS}, (SELECT offer FROM transfer WHERE transfer.registry = line.registry"  # noqa: S608
+    " AND transfer.username = line.username AND transfer.key = line.key"
+    " AND transfer.outgoing = 1 AND transfer.uid = line.uid)"
+    f" FROM {BY_NUMBER} WHERE {_QUEUED} AND seq > ? ORDER BY seq LIMIT ?"
 )
 _WAITING_UP_TO: Final = f"SELECT uid FROM {BY_STATE} WHERE {_QUEUED} AND seq <= ? ORDER BY seq"  # noqa: S608
 _NUMBERS: Final = f"SELECT id, seq FROM {BY_STATE} WHERE {_QUEUED} ORDER BY seq"  # noqa: S608

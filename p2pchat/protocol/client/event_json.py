@@ -11,6 +11,15 @@ from p2pchat.errors import P2PError
 from p2pchat.protocol.address import written_address
 from p2pchat.protocol.client import events as e
 from p2pchat.protocol.client.failure import Failure, error_of
+from p2pchat.protocol.client.file_events import (
+    FileDeclined,
+    FileDelivered,
+    FileFailed,
+    FileOffered,
+    FileProgress,
+    FileReceived,
+    FileWaiting,
+)
 from p2pchat.protocol.client.objects import Object, error_fields, json_object, moment, timestamp
 from p2pchat.protocol.client.state import CameBy, LinkPath, Security
 
@@ -86,6 +95,9 @@ _FROM: Final = _plain("from")
 _TO: Final = _plain("to")
 _USER: Final = _plain("user")
 _TEXT: Final = _plain("text")
+_TRANSFER: Final = _plain("transfer")
+_NAME: Final = _plain("name")
+_SIZE: Final = _plain("size")
 _COUNT: Final = _plain("count")
 _REGISTRY: Final = _plain("registry")
 _ERROR: Final = _Part(error_fields, _read_error)
@@ -288,6 +300,16 @@ _ROWS: Final[Mapping[type[e.Event], _Row]] = {
             _list("texts"),
         ),
     ),
+    FileOffered: _Row(
+        "file_offered",
+        (_FROM, _TRANSFER, _NAME, _SIZE, _plain("files"), _plain("taken")),
+    ),
+    FileProgress: _Row("file_progress", (_USER, _TRANSFER, _plain("done"), _SIZE, _plain("speed"))),
+    FileWaiting: _Row("file_waiting", (_USER, _TRANSFER, _NAME, _plain("why"))),
+    FileReceived: _Row("file_received", (_FROM, _TRANSFER, _NAME, _plain("path"), _plain("sum"))),
+    FileDelivered: _Row("file_delivered", (_TO, _TRANSFER, _NAME, _plain("sum"))),
+    FileDeclined: _Row("file_declined", (_TO, _TRANSFER, _NAME)),
+    FileFailed: _Row("file_failed", (_USER, _TRANSFER, _NAME, _ERROR)),
     e.ContactAway: _Row(
         "contact_away",
         (

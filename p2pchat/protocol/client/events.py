@@ -1,30 +1,21 @@
 """The events of a node: one frozen class for each. EVENTS.md describes their objects."""
 
-from typing import ClassVar
-
 from p2pchat.errors import P2PError
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.file_events import (
+    FileDeclined,
+    FileDelivered,
+    FileFailed,
+    FileOffered,
+    FileProgress,
+    FileReceived,
+    FileWaiting,
+)
+from p2pchat.protocol.client.node_event import NodeEvent
 from p2pchat.protocol.client.state import CameBy, LinkPath, Security
-from p2pchat.protocol.messages import Message
 
 
-class _Event(Message, frozen=True, eq=False):
-    """Any event. Fields named in `uncompared` are ignored by `==`."""
-
-    uncompared: ClassVar[frozenset[str]] = frozenset()
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._compared() == other._compared()
-
-    def __hash__(self) -> int:
-        return hash(self._compared())
-
-    def _compared(self) -> tuple[object, ...]:
-        names = self.__struct_fields__
-        return tuple(getattr(self, name) for name in names if name not in self.uncompared)
-
-
-class LoggedIn(_Event, frozen=True):
+class LoggedIn(NodeEvent, frozen=True):
     """We are logged in, and contacts can reach us.
 
     `listening`: where we accept calls; None if the user hides the address. `machine`: the
@@ -37,27 +28,27 @@ class LoggedIn(_Event, frozen=True):
     machine: str = ""
 
 
-class LoginFailed(_Event, frozen=True):
+class LoginFailed(NodeEvent, frozen=True):
     """The login failed, and retrying would not help."""
 
     error: P2PError
 
 
-class RegistryLost(_Event, frozen=True):
+class RegistryLost(NodeEvent, frozen=True):
     """The registry was lost; the next try is in `retry_in` seconds. Open chats are not affected."""
 
     error: P2PError
     retry_in: float
 
 
-class RegistryBack(_Event, frozen=True):
+class RegistryBack(NodeEvent, frozen=True):
     """Logged in again after RegistryLost; `machine` as in LoggedIn."""
 
     registry: str
     machine: str = ""
 
 
-class Found(_Event, frozen=True):
+class Found(NodeEvent, frozen=True):
     """The result of a search; `address` is None if the user is offline or hides it."""
 
     username: str
@@ -65,27 +56,27 @@ class Found(_Event, frozen=True):
     address: Address | None
 
 
-class SearchFailed(_Event, frozen=True):
+class SearchFailed(NodeEvent, frozen=True):
     """A search got no answer, or there is no such user."""
 
     username: str
     error: P2PError
 
 
-class Calling(_Event, frozen=True):
+class Calling(NodeEvent, frozen=True):
     """The contact was found and is being asked for a chat."""
 
     contact: str
 
 
-class CallFailed(_Event, frozen=True):
+class CallFailed(NodeEvent, frozen=True):
     """A call of ours did not lead to a chat."""
 
     contact: str
     error: P2PError
 
 
-class Called(_Event, frozen=True):
+class Called(NodeEvent, frozen=True):
     """A user wants to chat with us; in clear, anyone can claim that name."""
 
     contact: str
@@ -93,32 +84,32 @@ class Called(_Event, frozen=True):
     uncompared = frozenset({"security"})
 
 
-class Joined(_Event, frozen=True):
+class Joined(NodeEvent, frozen=True):
     """A user has joined by our invitation: a verified contact, who may chat with us."""
 
     contact: str
 
 
-class CallWithdrawn(_Event, frozen=True):
+class CallWithdrawn(NodeEvent, frozen=True):
     """A caller hung up before we answered."""
 
     contact: str
 
 
-class CallTurnedAway(_Event, frozen=True):
+class CallTurnedAway(NodeEvent, frozen=True):
     """A caller got the answer that we are busy."""
 
     contact: str
 
 
-class ChatStarted(_Event, frozen=True):
+class ChatStarted(NodeEvent, frozen=True):
     """A chat has started."""
 
     contact: str
     security: Security = Security.CLEAR
 
 
-class TextReceived(_Event, frozen=True):
+class TextReceived(NodeEvent, frozen=True):
     """A contact's message; `text` is safe to show and may contain line feeds."""
 
     contact: str
@@ -133,21 +124,21 @@ class TextReceived(_Event, frozen=True):
     uncompared = frozenset({"id", "at", "security", "by"})
 
 
-class ContactIdle(_Event, frozen=True):
+class ContactIdle(NodeEvent, frozen=True):
     """The contact has left the keyboard, or is back."""
 
     contact: str
     idle: bool
 
 
-class PathChanged(_Event, frozen=True):
+class PathChanged(NodeEvent, frozen=True):
     """The link to the contact runs in another way than the one before."""
 
     contact: str
     path: LinkPath
 
 
-class Said(_Event, frozen=True):
+class Said(NodeEvent, frozen=True):
     """A line of ours, from any client, is on our disk; in clear, it is being sent."""
 
     contact: str
@@ -157,13 +148,13 @@ class Said(_Event, frozen=True):
     secret = frozenset({"text"})
 
 
-class Seen(_Event, frozen=True):
+class Seen(NodeEvent, frozen=True):
     """The contact's lines were read, on any screen."""
 
     contact: str
 
 
-class ContactAway(_Event, frozen=True):
+class ContactAway(NodeEvent, frozen=True):
     """The chat is open, but the contact is offline, or cannot be reached because of `error`.
 
     Lines are queued.
@@ -173,14 +164,14 @@ class ContactAway(_Event, frozen=True):
     error: P2PError | None = None
 
 
-class ContactLost(_Event, frozen=True):
+class ContactLost(NodeEvent, frozen=True):
     """The link of an open chat was lost; another is sought. None: the contact's program ended."""
 
     contact: str
     error: P2PError | None
 
 
-class ContactLeft(_Event, frozen=True):
+class ContactLeft(NodeEvent, frozen=True):
     """The contact has closed the conversation: lines stay unread there.
 
     The conversation stays open here.
@@ -189,13 +180,13 @@ class ContactLeft(_Event, frozen=True):
     contact: str
 
 
-class ContactBack(_Event, frozen=True):
+class ContactBack(NodeEvent, frozen=True):
     """The link of an open chat is back, or the contact has opened the conversation again."""
 
     contact: str
 
 
-class Delivered(_Event, frozen=True):
+class Delivered(NodeEvent, frozen=True):
     """Our lines up to that number are on the contact's disk; `waiting` others are not yet."""
 
     contact: str
@@ -204,7 +195,7 @@ class Delivered(_Event, frozen=True):
     uncompared = frozenset({"up_to"})
 
 
-class Left(_Event, frozen=True):
+class Left(NodeEvent, frozen=True):
     """Our lines up to that number are in the contact's mailbox; they are not delivered yet.
 
     It keeps them until `until`, in seconds since the epoch.
@@ -216,20 +207,20 @@ class Left(_Event, frozen=True):
     uncompared = frozenset({"until"})
 
 
-class MailboxWaiting(_Event, frozen=True):
+class MailboxWaiting(NodeEvent, frozen=True):
     """So much was left for us in our mailbox; it is being fetched."""
 
     waiting: int
 
 
-class Renumbered(_Event, frozen=True):
+class Renumbered(NodeEvent, frozen=True):
     """Waiting lines of ours were renumbered: pairs of the old and the new number."""
 
     contact: str
     numbers: tuple[tuple[int, int], ...]
 
 
-class LinesMissing(_Event, frozen=True):
+class LinesMissing(NodeEvent, frozen=True):
     """A disk was restored from an older copy, so up to `count` lines may be missing on it.
 
     If `ours`, it is ours, which may lack lines of the contact; otherwise the contact's may lack
@@ -241,7 +232,7 @@ class LinesMissing(_Event, frozen=True):
     ours: bool
 
 
-class QuotaFull(_Event, frozen=True):
+class QuotaFull(NodeEvent, frozen=True):
     """So much of the contact is unread that no more is accepted until some of it is read."""
 
     contact: str
@@ -249,7 +240,7 @@ class QuotaFull(_Event, frozen=True):
     bytes: int
 
 
-class OutboxFailed(_Event, frozen=True):
+class OutboxFailed(NodeEvent, frozen=True):
     """So many lines will not be delivered: rejected, cancelled or expired; see `error`."""
 
     contact: str
@@ -257,14 +248,14 @@ class OutboxFailed(_Event, frozen=True):
     count: int
 
 
-class Overdue(_Event, frozen=True):
+class Overdue(NodeEvent, frozen=True):
     """A line for the contact has waited for a day; `since` in milliseconds since the epoch."""
 
     contact: str
     since: int
 
 
-class NotKept(_Event, frozen=True):
+class NotKept(NodeEvent, frozen=True):
     """Our disk failed: these texts were not stored and will not be sent."""
 
     contact: str
@@ -273,7 +264,7 @@ class NotKept(_Event, frozen=True):
     secret = frozenset({"texts"})
 
 
-class ChatEnded(_Event, frozen=True):
+class ChatEnded(NodeEvent, frozen=True):
     """A chat has ended; `unsent` was not sent any more. Without an error, one side has left."""
 
     contact: str
@@ -282,21 +273,21 @@ class ChatEnded(_Event, frozen=True):
     secret = frozenset({"unsent"})
 
 
-class CallerRefused(_Event, frozen=True):
+class CallerRefused(NodeEvent, frozen=True):
     """A caller failed to prove their name, and the link was closed."""
 
     contact: str
     error: P2PError
 
 
-class RegistryTrusted(_Event, frozen=True):
+class RegistryTrusted(NodeEvent, frozen=True):
     """A registry's key was trusted on first use."""
 
     registry: str
     fingerprint: str
 
 
-class Trouble(_Event, frozen=True):
+class Trouble(NodeEvent, frozen=True):
     """Something failed on our side; everything else continues."""
 
     error: P2PError
@@ -334,6 +325,13 @@ Event = (
     | Overdue
     | NotKept
     | OutboxFailed
+    | FileOffered
+    | FileProgress
+    | FileWaiting
+    | FileReceived
+    | FileDelivered
+    | FileDeclined
+    | FileFailed
     | ChatEnded
     | CallerRefused
     | RegistryTrusted

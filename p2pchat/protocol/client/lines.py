@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from p2pchat.protocol.files.offers import Offer
+
 
 class LineState(StrEnum):
     """The state of a line: outgoing lines begin as QUEUED, incoming ones as UNREAD.
@@ -35,7 +37,7 @@ class KeptLine(NamedTuple):
     """A stored line; `at` in milliseconds since the epoch; ids increase.
 
     `until`: a waiting line is in the contact's mailbox, which keeps it until then, in seconds since
-    the epoch; 0: it is in none.
+    the epoch; 0: it is in none. `offer`: the file that it offers, if that is of interest.
     """
 
     id: int
@@ -47,6 +49,7 @@ class KeptLine(NamedTuple):
     text: str
     state: LineState
     until: int = 0
+    offer: Offer | None = None
 
     @property
     def shown_state(self) -> str:

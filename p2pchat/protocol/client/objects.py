@@ -7,6 +7,7 @@ from p2pchat.errors import P2PError
 from p2pchat.protocol.client.failure import failure_of
 from p2pchat.protocol.client.lines import LEFT, KeptLine, ScheduledLine
 from p2pchat.protocol.client.orders import MailboxStatus
+from p2pchat.protocol.client.transfers import Transfer
 
 VERSION: Final = 1
 """The version of everything that EVENTS.md describes."""
@@ -60,6 +61,23 @@ def mailbox_object(status: MailboxStatus) -> Object:
         "waiting": status.waiting,
         "unreadable": status.unreadable,
         "left": left,
+    }
+
+
+def transfer_object(one: Transfer) -> dict[str, Any]:
+    """Return the object of a transfer of a file or folder."""
+    return {
+        "transfer": one.id,
+        "at": timestamp(one.at),
+        "to" if one.outgoing else "from": one.user,
+        "name": one.name,
+        "size": one.size,
+        "files": one.files,
+        "state": one.shown_state,
+        "done": one.done,
+        "speed": int(one.rate or 0),
+        "why": one.why,
+        "path": one.path,
     }
 
 

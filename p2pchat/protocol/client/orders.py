@@ -3,21 +3,20 @@
 Names of users are in the registry's spelling. A refused order is answered by a `Failure`.
 """
 
-from typing import Generic, TypeVar
-
 import msgspec
 
+from p2pchat.protocol.client.file_orders import (
+    CancelFile,
+    DeclineFile,
+    GetFile,
+    ListFiles,
+    SendFile,
+    Transfers,
+)
 from p2pchat.protocol.client.lines import KeptLine, LineState, ScheduledLine
-from p2pchat.protocol.messages import Message, Presence, check_seconds
+from p2pchat.protocol.client.node_order import Done, Order, Result
+from p2pchat.protocol.messages import Presence, check_seconds
 from p2pchat.protocol.talk import check_line_id
-
-
-class Result(Message, frozen=True, tag_field="result"):
-    """The result of an order."""
-
-
-class Done(Result, frozen=True, tag="done"):
-    """The order was carried out; there is no result."""
 
 
 class Number(Result, frozen=True, tag="number"):
@@ -132,13 +131,6 @@ class NodeStatus(Result, frozen=True, tag="status"):
     waiting: dict[str, int]
     links: dict[str, str]
     internal_errors: int = 0
-
-
-R = TypeVar("R", bound=Result)
-
-
-class Order(Message, Generic[R], frozen=True, tag_field="order"):
-    """An order whose result is an R."""
 
 
 class Say(Order[Done], frozen=True, tag="say"):
@@ -367,6 +359,11 @@ AnyOrder = (
     | SetAway
     | SetDoNotDisturb
     | SetMailbox
+    | SendFile
+    | GetFile
+    | DeclineFile
+    | CancelFile
+    | ListFiles
     | HintAt
     | GetStatus
     | HandOver
@@ -382,5 +379,6 @@ AnyResult = (
     | Whereabouts
     | ContactList
     | MailboxStatus
+    | Transfers
     | NodeStatus
 )

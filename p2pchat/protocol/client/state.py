@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from p2pchat.protocol.client.transfers import Transfer
 from p2pchat.protocol.messages import Message
 
 
@@ -82,7 +83,8 @@ class NodeState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `retry_at`: when a lost registry is tried again, by this machine's monotonic clock. `calling`:
     the contact who is called and has not answered. `requests`: the users waiting for our answer,
-    the first caller first. `online`: the contacts who are online. `muted`: the muted contacts among
+    the first caller first. `online`: the contacts who are online. `moving`: the transfers of files
+    whose bytes are moving. `muted`: the muted contacts among
     those that events have named. `dnd`: do not disturb. `away`: contacts see our user as away.
     """
 
@@ -91,6 +93,7 @@ class NodeState(msgspec.Struct, frozen=True, omit_defaults=True):
     calling: str | None = None
     requests: tuple[str, ...] = ()
     online: tuple[str, ...] = ()
+    moving: tuple[Transfer, ...] = ()
     muted: frozenset[str] = frozenset()
     dnd: bool = False
     away: bool = False
@@ -105,6 +108,7 @@ class StateChanged(Message, frozen=True, omit_defaults=True):
     calling: str | UnsetType | None = UNSET
     requests: tuple[str, ...] | UnsetType = UNSET
     online: tuple[str, ...] | UnsetType = UNSET
+    moving: tuple[Transfer, ...] | UnsetType = UNSET
     muted: frozenset[str] | UnsetType = UNSET
     dnd: bool | UnsetType = UNSET
     away: bool | UnsetType = UNSET

@@ -21,6 +21,12 @@ _COUNT_BYTES: Final = 8
 class Kind(Enum):
     """The kind of a frame."""
 
+    FILE_WAIT = "FILE_WAIT"
+    """The sender still reads what the receiver has."""
+    FILE_FROM = "FILE_FROM"
+    """The number of pieces that are not sent again, and the bytes of the list that follows."""
+    FILE_LIST = "FILE_LIST"
+    """Bytes of a folder's list."""
     PIECE = "PIECE"
     """Bytes of the piece that is coming."""
     PIECE_SUM = "PIECE_SUM"
@@ -36,16 +42,29 @@ class Kind(Enum):
 _WRITERS: Final = {kind: FrameWriter(pad(kind.value)) for kind in Kind}
 _KINDS: Final = {pad(kind.value): kind for kind in Kind}
 
-FROM_GIVER: Final = (Kind.PIECE, Kind.PIECE_SUM, Kind.FILE_END)
+FROM_GIVER: Final = (
+    Kind.FILE_WAIT,
+    Kind.FILE_FROM,
+    Kind.FILE_LIST,
+    Kind.PIECE,
+    Kind.PIECE_SUM,
+    Kind.FILE_END,
+)
 FROM_TAKER: Final = (Kind.FILE_GOT, Kind.FILE_DONE)
 
 _LIMITS: Final = {
+    Kind.FILE_WAIT: 0,
+    Kind.FILE_FROM: 2 * _COUNT_BYTES,
+    Kind.FILE_LIST: FRAME_BYTES,
     Kind.PIECE: FRAME_BYTES,
     Kind.PIECE_SUM: SUM_BYTES,
     Kind.FILE_END: SUM_BYTES,
     Kind.FILE_GOT: _COUNT_BYTES,
     Kind.FILE_DONE: SUM_BYTES,
 }
+
+
+_ANY_LENGTH: Final = frozenset({Kind.PIECE, Kind.FILE_LIST})
 
 
 def frame(kind: Kind, payload: bytes) -> bytes:
@@ -68,6 +87,17 @@ def count_in(payload: bytes) -> int:
     return int.from_bytes(payload, "big")
 
 
+def start_from(pieces: int, list_bytes: int) -> bytes:
+    """Return the frame that says with which piece the sender begins, after how long a list."""
+    payload = pieces.to_bytes(_COUNT_BYTES, "big") + list_bytes.to_bytes(_COUNT_BYTES, "big")
+    return frame(Kind.FILE_FROM, payload)
+
+
+def start_in(payload: bytes) -> tuple[int, int]:
+    """Return the two numbers in such a frame."""
+    return count_in(payload[:_COUNT_BYTES]), count_in(payload[_COUNT_BYTES:])
+
+
 class DataReader:
     """Splits received bytes into frames of these kinds. Raise RemoteProtocolError for others."""
 
@@ -80,6 +110,6 @@ class DataReader:
         self._reader.push(data)
         while (found := self._reader.pull(self._caps)) is not None:
             kind, payload = _KINDS[found[0]], found[1]
-            if kind is not Kind.PIECE and len(payload) != _LIMITS[kind]:
+            if kind not in _ANY_LENGTH and len(payload) != _LIMITS[kind]:
                 raise RemoteProtocolError(f"a frame {kind.value} has a wrong length")
             yield kind, payload

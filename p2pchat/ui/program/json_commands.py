@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 
 from p2pchat.errors import UsageError, nearest
-from p2pchat.ui.text.commands import COMMANDS, NAME, TIME, WORDS, Command
+from p2pchat.ui.text.commands import COMMANDS, NAME, NUMBER, TIME, WORDS, Command
 
 _LAST: Final = 20
 
-_PERSONS_ONLY: Final = frozenset({"copy", "next", "help", "later", "leave", "me", "run"})
+_PERSONS_ONLY: Final = frozenset({"copy", "next", "help", "later", "leave", "me", "run", "send"})
 """Commands about the screen or the conversation in front, which programs lack. `leave` has its own
 row below; `/me` is sent as a text; `send` has a time.
 """
@@ -42,6 +42,10 @@ class JsonOrder(msgspec.Struct, frozen=True):
     yes: bool = False
     up_to: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] = 0
     on: bool | None = None
+    transfer: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] = 0
+    path: str = ""
+    name: str = ""
+    folder: str = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = _LAST
 
     def __repr__(self) -> str:
@@ -57,7 +61,9 @@ class CommandFields(NamedTuple):
 
 
 def _row(command: Command) -> CommandFields:
-    names = {NAME: ("user",), WORDS: ("words",), TIME: ("time",)}.get(command.takes, ())
+    names = {NAME: ("user",), WORDS: ("words",), TIME: ("time",), NUMBER: ("transfer",)}.get(
+        command.takes, ()
+    )
     extra = (command.extra.strip("-").replace("-", "_").lower(),) if command.extra else ()
     return CommandFields((), names + extra) if command.optional else CommandFields(names, extra)
 
@@ -67,6 +73,10 @@ ROWS: Final[Mapping[str, CommandFields]] = {
     "history": CommandFields((), ("user", "limit")),
     "search-history": CommandFields(("words",), ("limit",)),
     "leave": CommandFields((), ("user",)),
+    "send-file": CommandFields(("path",), ("to", "name")),
+    "get": CommandFields(("transfer",), ("folder",)),
+    "decline": CommandFields(("transfer",)),
+    "cancel": CommandFields(("transfer",)),
     "mute": CommandFields(("user",), ("time",)),
     "send": CommandFields(("text",), ("to", "not_before", "expires")),
     "seen": CommandFields(("user", "up_to")),

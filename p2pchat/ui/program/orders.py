@@ -14,8 +14,23 @@ from p2pchat.client.client import Client
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import Event, TextReceived
+from p2pchat.protocol.client.file_orders import (
+    CancelFile,
+    DeclineFile,
+    GetFile,
+    ListFiles,
+    SendFile,
+    Transfers,
+)
 from p2pchat.protocol.client.lines import UNDELIVERED
-from p2pchat.protocol.client.objects import kept_object, mailbox_object, scheduled_object, timestamp
+from p2pchat.protocol.client.node_order import Done, Order
+from p2pchat.protocol.client.objects import (
+    kept_object,
+    mailbox_object,
+    scheduled_object,
+    timestamp,
+    transfer_object,
+)
 from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
@@ -32,7 +47,7 @@ Told = dict[str, Any]
 class _Plan(NamedTuple):
     """An order at the node, and a function that builds the answer; that may raise P2PError."""
 
-    order: o.Order[Any]
+    order: Order[Any]
     tell: Callable[[Any], Told]
 
 
@@ -65,7 +80,11 @@ class ProgramOrders:
             "chat": self._chat,
             "contacts": lambda _: _Plan(o.ListContacts(), _contacts),
             "away": lambda _: _Plan(o.SetAway(), lambda away: {"away": away.on}),
+            "cancel": lambda order: _Plan(CancelFile(order.transfer), _transfer(order)),
+            "decline": lambda order: _Plan(DeclineFile(order.transfer), _transfer(order)),
             "dnd": self._dnd,
+            "files": lambda _: _Plan(ListFiles(), _transfers),
+            "get": lambda order: _Plan(GetFile(order.transfer, "", order.folder), _transfer(order)),
             "history": lambda order: self._lines(
                 order, o.ReadLines(self._meant(order), limit=order.limit)
             ),
@@ -82,6 +101,7 @@ class ProgramOrders:
             ),
             "seen": lambda order: _Plan(o.Seen(order.user, order.up_to), _user(order.user)),
             "send": self._send,
+            "send-file": self._send_file,
             "trust": self._trust,
             "unblock": lambda order: self._block(order, blocked=False),
             "verify": self._verify,
@@ -163,7 +183,7 @@ class ProgramOrders:
     def _accept(self, order: JsonOrder) -> _Plan:
         caller = self._caller(order)
 
-        def accepted(_: o.Done) -> Told:
+        def accepted(_: Done) -> Told:
             self.opened.add(caller)
             return {"user": caller}
 
@@ -213,6 +233,15 @@ class ProgramOrders:
 
         return _Plan(o.Send(contact, (order.text,)), kept)
 
+    def _send_file(self, order: JsonOrder) -> _Plan:
+        contact = self._meant(order)
+
+        def offered(found: Transfers) -> Told:
+            [one] = found.transfers
+            return {"to": contact, "transfer": one.id, "name": one.name, "size": one.size}
+
+        return _Plan(SendFile(contact, order.path, order.name), offered)
+
     def _lines(self, order: JsonOrder, question: o.ReadLines) -> _Plan:
         def found(lines: o.Lines) -> Told:
             me = self._client().username
@@ -254,7 +283,7 @@ class ProgramOrders:
     def _meant(self, order: JsonOrder) -> str:
         contact = order.user or self._contact
         if not contact:
-            needed = "to" if order.word == "send" else "user"
+            needed = "to" if order.word in {"send", "send-file"} else "user"
             raise UsageError(f"{order.word} needs {needed!r}: a program has no contact in front")
         return contact
 
@@ -265,6 +294,14 @@ def _user(name: str) -> Callable[[Any], Told]:
 
 def _safety_number(name: str) -> Callable[[o.SafetyNumber], Told]:
     return lambda shown: {"user": name, "safety_number": shown.number}
+
+
+def _transfer(order: JsonOrder) -> Callable[[Any], Told]:
+    return lambda _: {"transfer": order.transfer}
+
+
+def _transfers(found: Transfers) -> Told:
+    return {"files": [transfer_object(one) for one in found.transfers]}
 
 
 def _contacts(found: o.ContactList) -> Told:

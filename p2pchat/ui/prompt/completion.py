@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from p2pchat.ui.text.commands import complete
+from p2pchat.ui.prompt.path_completion import path_completions
+from p2pchat.ui.text.commands import complete, takes_path
 
 
 class CommandCompleter(Completer):
-    """Completes commands with their help, and names with their presence."""
+    """Completes commands with their help, names with their presence, and paths."""
 
     def __init__(self, names: Callable[[], Mapping[str, str]]) -> None:
         self._names = names
@@ -21,6 +22,10 @@ class CommandCompleter(Completer):
     ) -> Iterable[Completion]:
         """Yield the completions."""
         before = document.text_before_cursor
+        if takes_path(before):
+            for text, length, meaning in path_completions(before.partition(" ")[2]):
+                yield Completion(text, start_position=-length, display_meta=meaning)
+            return
         typed = len(before.rpartition(" ")[2])
         for text, meaning in complete(before, self._names()):
             yield Completion(text, start_position=-typed, display_meta=meaning)

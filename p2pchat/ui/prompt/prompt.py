@@ -37,6 +37,7 @@ from p2pchat.ui.screen.around import Around
 from p2pchat.ui.text.appearance import Appearance
 from p2pchat.ui.text.confirm import as_meant, why_ask
 from p2pchat.ui.text.fragments import Fragment, Fragments
+from p2pchat.ui.text.gauge import gauge
 from p2pchat.ui.text.render import CODE, NOTICE, our_lines
 from p2pchat.ui.text.themes import style_of
 from p2pchat.ui.text.toolbar import fitted
@@ -267,6 +268,10 @@ class Prompt:
             for line in our_lines(around.prompt, text, state, me=around.me):
                 for piece in _in_width(line, width):
                     above += [*piece, ("", "\n")]
+        for transfer in around.moving:
+            above.append(("class:notice", f"{NOTICE}{gauge(transfer, width - len(NOTICE) - 1)}\n"))
+        if around.more_moving:
+            above.append(("class:notice", f"{NOTICE}{around.more_moving} more files are moving\n"))
         return [*above, ("class:prompt", around.prompt)]
 
     def _toolbar(self) -> Sequence[Fragment]:

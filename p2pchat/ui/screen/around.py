@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from p2pchat.client.client import Client
 from p2pchat.protocol.client.state import LinkPath, SessionState
+from p2pchat.protocol.client.transfers import Transfer
 from p2pchat.ui.screen.chat_app import ChatApp
 from p2pchat.ui.text.fragments import Piece
 
@@ -24,13 +25,17 @@ _MOST_UNSETTLED: Final = 5
 """The most unsettled lines shown, so that a small screen still shows the chat."""
 
 
+_MOST_MOVING: Final = 3
+
+
 class Around(NamedTuple):
     """The surroundings of the line being typed.
 
     `left` and `right`: the two sides of the toolbar, about the contact and about us. `unsettled`:
     our undelivered lines, each with its state; `more_unsettled`: how many earlier ones are not
     shown. `names`: the names for completion, each with its presence. `front`: the contact that the
-    text is for. `unread`: the unread lines of all conversations. `me`: our name.
+    text is for. `unread`: the unread lines of all conversations. `me`: our name. `moving`: files
+    whose bytes are moving; `more_moving`: how many others.
     """
 
     prompt: str
@@ -42,6 +47,8 @@ class Around(NamedTuple):
     front: str = ""
     unread: int = 0
     me: str = ""
+    moving: tuple[Transfer, ...] = ()
+    more_moving: int = 0
 
 
 def around(app: ChatApp) -> Around:
@@ -59,6 +66,8 @@ def around(app: ChatApp) -> Around:
         app.front or "",
         sum(app.foreground.unread.values()),
         app.client.username,
+        app.client.state.moving[:_MOST_MOVING],
+        max(0, len(app.client.state.moving) - _MOST_MOVING),
     )
 
 

@@ -31,6 +31,7 @@ from p2pchat.protocol.client.state import Security
 from p2pchat.ui.screen.call import Call
 from p2pchat.ui.screen.call_orders import CallOrders
 from p2pchat.ui.screen.call_outcome import CallOutcome
+from p2pchat.ui.screen.file_orders import FileOrders
 from p2pchat.ui.screen.foreground import Foreground
 from p2pchat.ui.screen.history_orders import HistoryOrders
 from p2pchat.ui.screen.patience import Patience
@@ -85,6 +86,7 @@ class ChatApp:
             **self._call_orders.handlers,
             **self._trust_orders.handlers,
             **history_orders.handlers,
+            **FileOrders(view, self._orders, lambda: self.front).handlers,
         }
         self._foreground: Foreground | None = None
         self.names: set[str] = set()

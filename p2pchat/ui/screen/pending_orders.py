@@ -6,7 +6,7 @@ from typing import TypeVar
 from p2pchat.callbacks import ignore
 from p2pchat.client.client import Client
 from p2pchat.errors import OnFailed, P2PError, StorageError, UsageError
-from p2pchat.protocol.client.orders import Order, Result
+from p2pchat.protocol.client.node_order import Order, Result
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.render import error_sentence
 

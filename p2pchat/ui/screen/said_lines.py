@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from p2pchat.callbacks import ignore
 from p2pchat.client.client import Client
 from p2pchat.errors import P2PError
-from p2pchat.protocol.client.orders import Done, Say
+from p2pchat.protocol.client.node_order import Done
+from p2pchat.protocol.client.orders import Say
 from p2pchat.wall_clock import now_ms
 
 _MOST: Final = 500

@@ -57,9 +57,16 @@ WORDS: Final = "WORDS"
 TIME: Final = "TIME"
 """A duration, such as 30m."""
 
+PATH: Final = "PATH"
+"""The paths of files, to the end of the line."""
+
+NUMBER: Final = "N"
+"""The number of a transfer."""
+
 TALK: Final = "talk"
 PEOPLE: Final = "people"
 LINES: Final = "lines"
+FILES: Final = "files"
 REST: Final = "you"
 
 COMMANDS: Final = (
@@ -95,6 +102,11 @@ COMMANDS: Final = (
         "copy", WORDS, "copy the last line; /copy block, /copy link", optional=True, group=LINES
     ),
     Command("run", WORDS, "put a command's output into the line: /run make test", group=LINES),
+    Command("send", PATH, "send a file or folder to the contact in front", group=FILES),
+    Command("files", "", "list the files that you send and receive", group=FILES),
+    Command("get", NUMBER, "receive what is offered", optional=True, group=FILES),
+    Command("decline", NUMBER, "decline what is offered", optional=True, group=FILES),
+    Command("cancel", NUMBER, "end a transfer for good", optional=True, group=FILES),
     Command("away", "", "tell contacts that you are away from the keyboard, or back"),
     Command(
         "dnd",
@@ -158,6 +170,8 @@ def _command(line: str) -> Say | Order:
         raise _unknown(word)
     if word == "chat" and len(arguments) > 1 and arguments[1:] != [command.extra]:
         raise UsageError("nothing was sent", advice=f"{command.usage}, then your text")
+    if command.takes == PATH and arguments:
+        arguments = [line.partition(" ")[2].strip()]  # spaces in a path matter
     if command.takes == WORDS and arguments:
         arguments = [" ".join(arguments)]
     extra = arguments.pop() if _is_extra(command, arguments) else ""
@@ -175,6 +189,13 @@ def _is_extra(command: Command, arguments: list[str]) -> bool:
     return alone or len(arguments) == len(("NAME", "TIME"))
 
 
+def takes_path(before_cursor: str) -> bool:
+    """Return whether the path of a file is being typed."""
+    word, space, _ = before_cursor.partition(" ")
+    command = _BY_WORD.get(word[1:]) if word.startswith("/") else None
+    return bool(space) and command is not None and command.takes == PATH
+
+
 def help_rows() -> list[tuple[str, str]]:
     """Return each command's syntax and help."""
     rows = [(command.usage, command.help) for command in COMMANDS]
@@ -189,7 +210,7 @@ def help_lines(word: str = "") -> list[str]:
     if not word:
         grouped = [
             f"{group + ':':<8}{'  '.join(f'/{c.word}' for c in COMMANDS if c.group == group)}"
-            for group in (TALK, PEOPLE, LINES, REST)
+            for group in (TALK, PEOPLE, LINES, FILES, REST)
         ]
         return [
             *grouped,

@@ -46,10 +46,20 @@ from p2pchat.protocol.client.events import (
     TextReceived,
     Trouble,
 )
+from p2pchat.protocol.client.file_events import (
+    FileDeclined,
+    FileDelivered,
+    FileFailed,
+    FileOffered,
+    FileProgress,
+    FileReceived,
+    FileWaiting,
+)
 from p2pchat.protocol.client.lines import LEFT, KeptLine, LineState, ScheduledLine
 from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.names import ME
+from p2pchat.protocol.sizes import size_words
 from p2pchat.ui.text.folding import PIPE, SCREEN, shown_lines
 from p2pchat.ui.text.fragments import Fragments
 from p2pchat.wall_clock import local_minute
@@ -219,6 +229,20 @@ def _missing(contact: str, count: int, *, ours: bool) -> str:
     )
 
 
+def _of_file(event: FileOffered | FileWaiting | FileReceived | FileDelivered) -> str:
+    match event:
+        case FileOffered(contact, number, name, size, _, taken):
+            if taken:
+                return f"receiving {name} from {contact} ({size_words(size)})"
+            return f"{name} from {contact}: /get {number} or /decline {number}"
+        case FileWaiting(_, _, name, why):
+            return f"{name} waits: {why}"
+        case FileReceived(contact, _, name, path):
+            return f"{name} from {contact} is in {path}, verified"
+        case FileDelivered(contact, _, name):
+            return f"{contact} has {name}, verified"
+
+
 def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a table, a row an event
     """Return the text of an event, without a mark."""
     match event:
@@ -268,6 +292,14 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             Delivered() | Left() | MailboxWaiting() | PathChanged() | Renumbered() | Said() | Seen()
         ):
             return []
+        case FileProgress():
+            return []
+        case FileOffered() | FileWaiting() | FileReceived() | FileDelivered():
+            return [_of_file(event)]
+        case FileDeclined(contact, _, name):
+            return [f"{contact} declines {name}"]
+        case FileFailed(contact, _, name, error):
+            return [f"{name} ({contact}): {error_sentence(error)}"]
         case LinesMissing(contact, count, ours):
             return [_missing(contact, count, ours=ours)]
         case QuotaFull(contact, lines, size):

@@ -23,6 +23,12 @@ CODES = {
     "p2p passwd": {4},  # no terminal for a prompt
     "p2p register alice --invite CODE": {1},
     "p2p trust bob": {2},  # there is no other key
+    "p2p files get 3": {2},  # nothing was offered
+    "p2p files get 3 --to ~/Desktop": {2},
+    "p2p files decline 3": {2},
+    "p2p files cancel 3": {2},
+    "p2p send-file bob report.pdf": {6},
+    "p2p send-file bob photos/ notes.txt": {6},
     "p2p outbox retry bob": {2},  # nothing has failed
     "p2p users disable mallory": {1, 5},
     "p2p search bob": {0, 6},
@@ -60,6 +66,9 @@ def test_example_runs(
     """Each example has the expected exit code and prints no traceback."""
     folder = tmp_path / "here"
     (folder / "FOLDER").mkdir(parents=True)
+    (folder / "photos").mkdir()
+    for name in ("report.pdf", "notes.txt", "photos/1.jpg"):
+        (folder / name).write_text("x")
     (folder / "orders").write_text('{"command": "quit"}\n')
     (folder / "accounts.txt").write_text("olga her password\n")
     (folder / "Makefile").write_text("all:\n\t@echo made\n")

@@ -13,12 +13,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pchat.callbacks import ignore
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut, UsageError
 from p2pchat.net.bulk import BulkConnection, Detached
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
-from p2pchat.peer.files.moving import FileChanged, Source, give, take
+from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give
 from p2pchat.peer.files.part import Part, WrongSum
-from p2pchat.protocol.files.frames import FRAME_BYTES, Kind, frame, piece_header
+from p2pchat.peer.files.source import FileChanged, Source, scan
+from p2pchat.protocol.files.frames import FRAME_BYTES, Kind, frame, piece_header, start_from
 from p2pchat.protocol.files.pieces import PIECE_BYTES
 
 CONTEXTS = [peer_context(Ed25519PrivateKey.generate()) for _ in range(2)]
@@ -50,6 +51,7 @@ class Both:
         self.path = folder / "source"
         self.path.write_bytes(data)
         self.size = len(data)
+        self.files = scan(self.path).files
         self.outcomes: dict[str, Any] = {}
 
     def move(
@@ -62,20 +64,24 @@ class Both:
         giving, taking = ends or connected()
 
         def giver() -> object:
-            with closing(Source(self.path)) as source:
-                with closing(Part(self.folder, "file", UID, self.size)) as part:
-                    sums = source.sums(part.pieces)  # what the taker says it has
-                return give(giving, source, sums, ignore)
+            with closing(Source(self.path, self.files)) as source:
+                return give(giving, Giving(source, [], ignore), had)
 
         def taker() -> object:
-            with closing(Part(self.folder, "file", UID, self.size)) as part:
-                return take(taking, part, lambda pieces: on_piece(pieces, taking))
+            def progress(pieces: int) -> None:
+                if pieces > had.pieces:
+                    on_piece(pieces, taking)
 
-        with closing(Source(self.path)):
-            threads = [
-                threading.Thread(target=self._run, args=("giver", giver, giving), daemon=True),
-                threading.Thread(target=self._run, args=("taker", taker, taking), daemon=True),
-            ]
+            taker = Taker(lambda _: part, keep_free=0, progress=progress)
+            with closing(Part(self.folder, "file", UID, self.size)) as part:
+                return taker.take(taking)[0]
+
+        with closing(Part(self.folder, "file", UID, self.size)) as part:
+            had = Had(part.pieces, part.root())  # what the taker says it has
+        threads = [
+            threading.Thread(target=self._run, args=("giver", giver, giving), daemon=True),
+            threading.Thread(target=self._run, args=("taker", taker, taking), daemon=True),
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -153,21 +159,26 @@ def test_file_that_becomes_shorter(tmp_path: Path) -> None:
 def test_what_is_no_file(tmp_path: Path) -> None:
     """It is not waited for, and not given."""
     os.mkfifo(tmp_path / "pipe")
-    with closing(Source(tmp_path / "pipe")) as source:
-        assert source.size == 0
-    with pytest.raises(FileChanged, match="cannot be read"):
-        Source(tmp_path / "nothing")
+    for name in ("pipe", "nothing"):
+        with pytest.raises(UsageError):
+            scan(tmp_path / name)
 
 
 def test_file_that_is_another_one_now(tmp_path: Path) -> None:
-    """It was offered with a stamp."""
+    """It was offered with a stamp; a pipe in its place is not waited for."""
     path = tmp_path / "a"
     path.write_bytes(b"one")
-    with closing(Source(path)) as source:
-        stamp = source.stamp
+    files = scan(path).files
+    buffer = memoryview(bytearray(3))
     path.write_bytes(b"another")
-    with pytest.raises(FileChanged, match="since it was offered"):
-        Source(path, stamp)
+    with closing(Source(path, files)) as source, pytest.raises(FileChanged, match="since it was"):
+        source.read(buffer, 0)
+    path.unlink()
+    with closing(Source(path, files)) as source, pytest.raises(FileChanged, match="cannot be read"):
+        source.read(buffer, 0)
+    os.mkfifo(path)
+    with closing(Source(path, files)) as source, pytest.raises(FileChanged, match="since it was"):
+        source.read(buffer, 0)
 
 
 class Hostile:
@@ -176,12 +187,14 @@ class Hostile:
     def __init__(self, folder: Path, size: int) -> None:
         self.folder = folder
         self.giving, taking = connected()
+        self.giving.send(start_from(0, 0))
         self.part = Part(folder, "file", UID, size)
         self.outcome: P2PError | None = None
 
         def run() -> None:
+            taker = Taker(lambda _: self.part, keep_free=0, progress=ignore)
             try:
-                take(taking, self.part, ignore)
+                taker.take(taking)
             except P2PError as error:
                 self.outcome = error
             taking.stop()
@@ -206,6 +219,9 @@ def hostile(tmp_path: Path) -> Hostile:
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
+        ([start_from(0, 0)], RemoteProtocolError),
+        ([frame(Kind.FILE_LIST, b"x")], RemoteProtocolError),
+        ([frame(Kind.FILE_WAIT, b"")], RemoteProtocolError),
         ([piece_header(101), b"x" * 101], WrongSum),
         ([piece_header(100), b"x" * 100, frame(Kind.PIECE_SUM, bytes(32))], WrongSum),
         ([frame(Kind.PIECE_SUM, bytes(32))], WrongSum),
@@ -217,6 +233,9 @@ def hostile(tmp_path: Path) -> Hostile:
         ([], LinkLost),
     ],
     ids=[
+        "begins twice",
+        "list of a file",
+        "waits",
         "more",
         "damaged",
         "no bytes",
@@ -245,8 +264,11 @@ def test_taker_that_calls_it_done_too_early(tmp_path: Path) -> None:
         taking.send(said)
         drained = threading.Thread(target=_drain, args=(taking,), daemon=True)
         drained.start()
-        with closing(Source(path)) as source, pytest.raises(RemoteProtocolError):
-            give(giving, source, [], ignore)
+        with (
+            closing(Source(path, scan(path).files)) as source,
+            pytest.raises(RemoteProtocolError),
+        ):
+            give(giving, Giving(source, [], ignore), Had(0, empty_root(source.size)))
         giving.stop()
         drained.join(30)
         giving.close()
@@ -266,8 +288,8 @@ def test_taker_that_is_silent(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(bytes(20 * PIECE_BYTES))
     giving, taking = connected(patience=0.05)
-    with closing(Source(path)) as source, pytest.raises(TimedOut):
-        give(giving, source, [], ignore)
+    with closing(Source(path, scan(path).files)) as source, pytest.raises(TimedOut):
+        give(giving, Giving(source, [], ignore), Had(0, empty_root(source.size)))
     giving.stop()
     giving.close()
     taking.close()

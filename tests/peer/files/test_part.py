@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from p2pchat.peer.files.part import DiskFull, Part, PartError, WrongSum
+from p2pchat.peer.files.part import DiskFull, Part, WrongSum
+from p2pchat.peer.files.stored import PartError
 from p2pchat.protocol.files.pieces import PIECE_BYTES, pieces_of, root_of
 
 UID = "0123abcd"

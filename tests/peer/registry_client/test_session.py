@@ -6,13 +6,7 @@ from pathlib import Path
 from p2pchat.errors import LoginRefused, P2PError, Unreachable
 from p2pchat.peer.registry_client.session import RegistrySession
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.client.events import (
-    Event,
-    LoggedIn,
-    LoginFailed,
-    RegistryBack,
-    RegistryLost,
-)
+from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost
 from p2pchat.protocol.client.state import SessionState
 from p2pchat.protocol.messages import Presence, SearchResult
 from tests.world import World

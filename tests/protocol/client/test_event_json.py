@@ -50,6 +50,15 @@ from p2pchat.protocol.client.events import (
     contact_of,
 )
 from p2pchat.protocol.client.failure import failure_of
+from p2pchat.protocol.client.file_events import (
+    FileDeclined,
+    FileDelivered,
+    FileFailed,
+    FileOffered,
+    FileProgress,
+    FileReceived,
+    FileWaiting,
+)
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.client.objects import error_fields, kept_object, timestamp
 from p2pchat.protocol.client.state import LinkPath, Security
@@ -84,6 +93,13 @@ EVENTS: list[Event] = [
     Delivered("bob", 0, 3),
     Left("bob", 3, AT // 1000),
     MailboxWaiting(3),
+    FileOffered("bob", 3, "photos/", 7, 2),
+    FileProgress("bob", 3, 5, 7, 2),
+    FileWaiting("bob", 3, "photos/", "bob is not connected"),
+    FileReceived("bob", 3, "photos/", "/home/alice/photos", "00" * 32),
+    FileDelivered("bob", 3, "photos/", "00" * 32),
+    FileDeclined("bob", 3, "photos/"),
+    FileFailed("bob", 3, "photos/", P2PError("it has changed")),
     Renumbered("bob", ((1, 5), (2, 6))),
     LinesMissing("bob", 3, ours=True),
     QuotaFull("bob", 20_000, 5),

@@ -21,6 +21,7 @@ from p2pchat.protocol.client.messages import (
     Taken,
     Welcome,
 )
+from p2pchat.protocol.client.node_order import Done, Order
 from p2pchat.protocol.client.state import ChatState, NodeState, Security, StateChanged
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Message, Presence
@@ -53,7 +54,7 @@ def _ends() -> tuple[Connection, Connection]:
         o.GetStatus(),
     ],
 )
-def test_orders_survive_the_codec_and_hide_their_text(order: o.Order[Any]) -> None:
+def test_orders_survive_the_codec_and_hide_their_text(order: Order[Any]) -> None:
     """The node receives each order unchanged; its repr does not contain the text."""
     client, node = _ends()
     ordered = Ordered(1, order)  # type: ignore[arg-type]
@@ -64,7 +65,7 @@ def test_orders_survive_the_codec_and_hide_their_text(order: o.Order[Any]) -> No
 @pytest.mark.parametrize(
     "message",
     [
-        Answered(1, o.Done()),
+        Answered(1, Done()),
         Answered(2, o.Lines((LINE,), (ScheduledLine("bob", "u", "secret words", 1, 2),))),
         Answered(3, o.Whereabouts(Presence.ONLINE, "::1", 5)),
         Answered(4, o.ContactList((o.ListedContact("bob", "verified", online=True),))),

@@ -1,8 +1,8 @@
-"""The move of a conversation from a circuit to a direct link, uninterrupted (PROTOCOL,
+"""The move from a circuit to a direct link, of a conversation or of a file's bytes (PROTOCOL,
 "Leaving a circuit").
 
-One of the two ends, the initiator, begins, and decides which link is used. Knows no lines: the
-conversation moves to the link that is passed to it.
+One of the two ends, the initiator, begins, and decides which link is used. Knows neither lines nor
+files: whoever used the circuit moves to the link that is passed to it.
 """
 
 import math
@@ -16,6 +16,7 @@ from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Timer
 from p2pchat.peer.reach.direct_paths import DirectPaths
+from p2pchat.protocol.files.messages import DataRequest
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Go, Paths, Reply
 
@@ -82,8 +83,9 @@ class Upgrade:
     """The upgrade of one circuit, from `begin` until `close` or `on_moved`.
 
     `on_moved(link, punched, asked)` receives the direct link, whether it comes from the port of the
-    circuit, and whether we have called on it. `request` is the call that takes the place of this
-    link; the contact must prove `key`. Pass PATHS and GO to `hear`.
+    circuit, and whether we have called on it. `on_failed` is called when a round has found none;
+    another one follows later, unless `close` is called. `request` is the first message on the link
+    that takes the place of this one; the contact must prove `key`. Pass PATHS and GO to `hear`.
     """
 
     def __init__(
@@ -92,11 +94,12 @@ class Upgrade:
         paths: DirectPaths,
         circuit: Link,
         key: bytes,
-        request: ChatRequest,
+        request: ChatRequest | DataRequest,
         *,
         rounds: Rounds,
         is_initiator: bool,
         on_moved: Callable[[Link, bool, bool], None],
+        on_failed: Callable[[], None] = ignore,
     ) -> None:
         self._loop = loop
         self._paths = paths
@@ -106,6 +109,7 @@ class Upgrade:
         self._rounds = rounds
         self._is_initiator = is_initiator
         self._on_moved = on_moved
+        self._on_failed = on_failed
         self._state = _State.IDLE
         self._timer: Timer | None = None
         self._trial: Closable | None = None
@@ -171,6 +175,7 @@ class Upgrade:
         self._theirs = theirs
         if not (theirs.punch or theirs.listens):
             self.close()  # the contact stays on the circuit, so asking again would be in vain
+            self._on_failed()
             return
         round_trip = self._loop.now() - self._offered_at
         self._circuit.send(Go())
@@ -206,19 +211,22 @@ class Upgrade:
 
     def _called(self, link: Link, message: Message) -> None:
         """Accept the initiator's call on a punched link."""
-        us, contact = self._request.username, self._request.to
-        is_right = isinstance(message, ChatRequest) and (
-            message.username,
-            message.to,
-            message.instead,
-        ) == (contact, us, True)
-        if not is_right or self._state is not _State.TRYING:
+        if not self._is_expected(message) or self._state is not _State.TRYING:
             _drop(link)
             return
         link.relax()
         link.send(ChatReply(Reply.ACCEPT))
         self._waiting.remove(link)
         self._move(link, punched=True, asked=False)
+
+    def _is_expected(self, message: Message) -> bool:
+        """Return whether it is the contact's counterpart of our own request."""
+        ours = self._request
+        if not isinstance(message, ChatRequest | DataRequest) or type(message) is not type(ours):
+            return False
+        if getattr(message, "ticket", b"") != getattr(ours, "ticket", b""):
+            return False  # both are on data links, but on different ones
+        return (message.username, message.to, message.instead) == (ours.to, ours.username, True)
 
     def _replied(self, link: Link, punched: bool, message: Message) -> None:
         if not isinstance(message, ChatReply) or message.reply is not Reply.ACCEPT:
@@ -247,6 +255,7 @@ class Upgrade:
         self._drop_links()
         self._stop_timer()
         self._state = _State.FAILED
+        self._on_failed()
         self.begin()
 
     def _enter(self, state: _State, seconds: float) -> None:

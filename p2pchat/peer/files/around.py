@@ -1,0 +1,88 @@
+"""What all transfers of a node share."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from p2pchat.callbacks import ignore
+from p2pchat.net.bulk import BulkConnection
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import Worker
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.files.activities import Activities
+from p2pchat.peer.files.data_links import DataLinks
+from p2pchat.peer.files.policy import FilesPolicy
+from p2pchat.peer.store.transfer_store import KeptTransfer, TransferStore
+from p2pchat.protocol.client.events import Event
+from p2pchat.protocol.client.transfers import TransferState
+
+_PATIENCE: Final = 30.0
+"""Seconds without a byte after which a data link is taken to be dead."""
+
+_TELL_EVERY_S: Final = 0.1
+
+
+class FilesAround(NamedTuple):
+    """What transfers need of their node; `on_event(event)` reports to its clients."""
+
+    loop: Loop
+    username: str
+    store: TransferStore
+    contacts: Contacts
+    data_links: DataLinks
+    worker: Worker
+    policy: FilesPolicy
+    activities: Activities
+    on_event: Callable[[Event], None]
+
+    def bulk(self, link: Link) -> BulkConnection:
+        """Take a data link out of the loop, for a thread."""
+        return BulkConnection(link.detach(), _PATIENCE)
+
+    def progress_of(self, transfer: KeptTransfer) -> Callable[[int], None]:
+        """Return what a thread calls with the number of pieces that are there."""
+        last = 0.0
+
+        def progress(pieces: int) -> None:
+            nonlocal last
+            now = self.loop.now()
+            if now - last >= _TELL_EVERY_S:
+                last = now
+                self.loop.call_from_thread(partial(self._moved, transfer, pieces))
+
+        return progress
+
+    def end(self, transfer: KeptTransfer, state: TransferState, reason: str = "") -> None:
+        """Note that a transfer is over."""
+        self.store.update(transfer.id, state=state, reason=reason)
+        self.activities.end(transfer.id)
+
+    def _moved(self, transfer: KeptTransfer, pieces: int) -> None:
+        self.activities.moved(transfer, pieces)
+
+
+class Slots:
+    """Counts the transfers that move in one direction: so many at once, fewer of one contact."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._used: dict[int, str] = {}
+
+    def take(self, transfer: KeptTransfer) -> bool:
+        """Take a slot for the transfer; return False if none is free."""
+        others = [name for number, name in self._used.items() if number != transfer.id]
+        of_one = max(1, self._at_once - 1)
+        if len(others) >= self._at_once or others.count(transfer.username) >= of_one:
+            return False
+        self._used[transfer.id] = transfer.username
+        return True
+
+    def give_back(self, transfer_id: int) -> None:
+        """Free the transfer's slot, if it has one."""
+        self._used.pop(transfer_id, None)
+
+
+def stop(connection: BulkConnection | None) -> None:
+    """End a connection in use by a thread."""
+    (ignore if connection is None else connection.stop)()

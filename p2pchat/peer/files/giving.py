@@ -1,0 +1,228 @@
+"""What we have offered: given to contacts who ask for it, as it was when it was offered.
+
+Waits for the receiver: nothing is sent that it has not asked for. Nothing is copied; a file that
+has changed is not given.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from p2pchat.errors import LinkLost, P2PError
+from p2pchat.net.bulk import BulkConnection
+from p2pchat.net.endpoints import Closable
+from p2pchat.net.link import Link
+from p2pchat.net.rate_limit import RateLimit
+from p2pchat.peer.files.around import FilesAround, Slots, stop
+from p2pchat.peer.files.moving import Giving as What
+from p2pchat.peer.files.moving import Had, Pace, give
+from p2pchat.peer.files.source import FileChanged, Source, list_of, read_files
+from p2pchat.peer.files.talk import FileTalk
+from p2pchat.peer.store.transfer_store import KeptTransfer
+from p2pchat.protocol.client.file_events import FileDeclined, FileDelivered, FileFailed
+from p2pchat.protocol.client.transfers import TransferState
+from p2pchat.protocol.files.messages import DataRequest, FileDone, FileGet, FileNo, Refusal
+
+_GETS_A_MINUTE: Final = 30
+"""Requests for one offer; each may make us read what the receiver claims to have."""
+
+_GIVEN: Final = frozenset({TransferState.OFFERED, TransferState.WANTED, TransferState.DONE})
+"""The states in which the bytes are given; DONE: the receiver may have lost them again."""
+
+
+class Giving:
+    """The transfers that we send."""
+
+    def __init__(self, around: FilesAround) -> None:
+        self._around = around
+        self._slots = Slots(around.policy.at_once)
+        self._running: dict[int, _Gift] = {}
+        self._sums: dict[int, list[bytes]] = {}
+        self._gets = RateLimit.per_minute(_GETS_A_MINUTE)
+        self._closed = False
+
+    def is_running_with(self, contact: str) -> bool:
+        """Return whether bytes go to the contact."""
+        return any(one.kept.username == contact for one in self._running.values())
+
+    def hear_get(self, talk: FileTalk, kept: KeptTransfer | None, message: FileGet) -> None:
+        """Give what the contact asks for, or say why not."""
+        if kept is None or kept.state not in _GIVEN or kept.offer.inline is not None:
+            talk.send(FileNo(message.offer, Refusal.GONE))
+            return
+        self._stop(kept.id)  # the receiver knows best that an earlier link is dead
+        route = talk.route
+        is_too_often = self._gets.take(kept.uid, self._around.loop.now()) > 0
+        may_dial = not message.dial or (route is not None and route.is_ours and route.remote)
+        if self._closed or is_too_often or not may_dial or not self._slots.take(kept):
+            talk.send(FileNo(message.offer, Refusal.BUSY))
+            return
+        sums = list(self._sums.get(kept.id, ()))  # a thread of an earlier gift may still add some
+        one = _Gift(self._around, talk, kept, message, sums, self._done, self._failed)
+        self._running[kept.id] = one
+        one.begin()
+
+    def hear_done(self, talk: FileTalk, kept: KeptTransfer | None, message: FileDone) -> None:
+        """Note that the contact has it, and say so."""
+        talk.send(FileDone(message.offer, message.root, heard=True))
+        if kept is not None and kept.state in _GIVEN - {TransferState.DONE}:
+            self._note_done(kept, message.root)
+
+    def hear_no(self, kept: KeptTransfer, message: FileNo) -> None:
+        """Handle the receiver's refusal."""
+        contact, name = kept.username, kept.offer.shown_name
+        if message.reason is Refusal.NO_SPACE:
+            self._around.activities.waits(kept, f"{contact}'s disk is full")
+            return
+        if kept.is_over:
+            return
+        self._stop(kept.id)
+        if message.reason is Refusal.CANCELLED:
+            error = P2PError(f"{contact} has cancelled it")
+            self._around.end(kept, TransferState.CANCELLED, error.what)
+            self._around.on_event(FileFailed(contact, kept.id, name, error))
+        else:
+            self._around.end(kept, TransferState.DECLINED)
+            self._around.on_event(FileDeclined(contact, kept.id, name))
+
+    def cancel(self, kept: KeptTransfer) -> None:
+        """End a transfer for good."""
+        self._stop(kept.id)
+        self._sums.pop(kept.id, None)
+        self._around.end(kept, TransferState.CANCELLED)
+
+    def stop_all(self, contact: str | None = None) -> None:
+        """Stop what moves, to one contact or to all."""
+        self._closed = self._closed or contact is None
+        for one in tuple(self._running.values()):
+            if contact in {None, one.kept.username}:
+                self._stop(one.kept.id)
+
+    def _stop(self, transfer_id: int) -> None:
+        one = self._running.pop(transfer_id, None)
+        if one is not None:
+            one.stop()
+            self._slots.give_back(transfer_id)
+
+    def _done(self, gift: "_Gift", root: bytes) -> None:
+        self._end(gift)
+        kept = self._around.store.get(gift.kept.id)
+        if kept is not None and kept.state in _GIVEN - {TransferState.DONE}:
+            self._note_done(kept, root)
+
+    def _note_done(self, kept: KeptTransfer, root: bytes) -> None:
+        self._sums.pop(kept.id, None)
+        self._around.store.update(kept.id, root=root, told=True)
+        self._around.end(kept, TransferState.DONE)
+        self._around.on_event(
+            FileDelivered(kept.username, kept.id, kept.offer.shown_name, root.hex())
+        )
+
+    def _failed(self, gift: "_Gift", error: P2PError) -> None:
+        is_last = self._end(gift)
+        kept = gift.kept
+        if not isinstance(error, FileChanged):
+            if is_last:
+                self._around.activities.rests(kept)
+            return
+        gift.talk.send(FileNo(kept.uid, Refusal.CHANGED))
+        if kept.is_over:
+            return
+        self._around.store.update(kept.id, told=False)
+        self._around.end(kept, TransferState.FAILED, error.what)
+        self._around.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
+
+    def _end(self, gift: "_Gift") -> bool:
+        """Return whether the gift was the last one of its transfer."""
+        is_last = self._running.get(gift.kept.id) is gift
+        if is_last:
+            del self._running[gift.kept.id]
+            self._slots.give_back(gift.kept.id)
+            self._sums[gift.kept.id] = gift.sums
+        return is_last
+
+
+class _Gift:
+    """One attempt to give; it ends in `done(gift, root)` or `failed(gift, error)`."""
+
+    def __init__(
+        self,
+        around: FilesAround,
+        talk: FileTalk,
+        kept: KeptTransfer,
+        message: FileGet,
+        sums: list[bytes],
+        done: Callable[["_Gift", bytes], None],
+        failed: Callable[["_Gift", P2PError], None],
+    ) -> None:
+        self.kept = kept
+        self.talk = talk
+        self._around = around
+        self._message = message
+        self.sums = sums
+        self._done = done
+        self._failed = failed
+        self._attempt: Closable | None = None
+        self._connection: BulkConnection | None = None
+        self._stored = b""
+
+    def begin(self) -> None:
+        """Open or expect the data link."""
+        kept, message, links = self.kept, self._message, self._around.data_links
+        self._stored = self._around.store.listing(kept.id) or b""
+        route = self.talk.route
+        if message.dial and route is not None and route.remote is not None:
+            request = DataRequest(kept.uid, self._around.username, kept.username, message.ticket)
+            self._attempt = links.open_as_sender(
+                kept.username, kept.key, route.remote, request, self._ready, self._end
+            )
+        else:
+            self._attempt = links.expect(
+                kept.username,
+                kept.key,
+                kept.uid,
+                message.ticket,
+                self._ready,
+                self._end,
+                is_receiver=False,
+            )
+
+    def stop(self) -> None:
+        """Stop it; nothing is reported any more if no thread is at work."""
+        if self._attempt is not None:
+            self._attempt.close()
+            self._attempt = None
+        stop(self._connection)
+
+    def _ready(self, link: Link) -> None:
+        self._attempt = None
+        connection = self._connection = self._around.bulk(link)
+        job = partial(self._give, connection)
+        if not self._around.worker.submit(job, self._finished, self._end, patient=True):
+            connection.stop()
+            connection.close()
+            self._end(LinkLost("too much is going on"))
+
+    def _give(self, connection: BulkConnection) -> bytes:
+        """Give what is missing. In a thread."""
+        kept = self.kept
+        files = read_files(self._stored)
+        listing = list_of(files) if kept.offer.folder else b""
+        had = Had(self._message.pieces, self._message.root)
+        progress = self._around.progress_of(kept)
+        pace = Pace(self._around.policy.rate)
+        try:
+            with closing(Source(Path(kept.path), files)) as source:
+                return give(connection, What(source, self.sums, progress, listing, pace), had)
+        finally:
+            connection.close()
+
+    def _finished(self, root: bytes) -> None:
+        self._connection = None
+        self._done(self, root)
+
+    def _end(self, error: P2PError) -> None:
+        self._attempt = self._connection = None
+        self._failed(self, error)

@@ -1,0 +1,273 @@
+"""What our user has accepted: asked for, received, and asked for again until it is here.
+
+A transfer is a row on the disk; links come and go under it. Nothing is asked for before the user,
+or the policy, has said so.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from p2pchat.errors import (
+    LinkLost,
+    P2PError,
+    RemoteProtocolError,
+    StorageError,
+    TimedOut,
+    Unreachable,
+)
+from p2pchat.net.loop import Timer
+from p2pchat.peer.files.around import FilesAround, Slots
+from p2pchat.peer.files.part import DiskFull, WrongSum
+from p2pchat.peer.files.reception import LinkImproved, Reception, folder_of, open_part
+from p2pchat.peer.files.stored import PartError
+from p2pchat.peer.files.talk import FileTalk
+from p2pchat.peer.store.transfer_store import KeptTransfer
+from p2pchat.protocol.client.file_events import FileFailed, FileReceived
+from p2pchat.protocol.client.transfers import TransferState
+from p2pchat.protocol.files.messages import FileDone, FileNo, Refusal
+
+_AGAIN_AFTER: Final = (1.0, 5.0, 15.0, 60.0)
+"""Seconds after which a transfer that was cut is asked for again."""
+
+_ROOM_AFTER: Final = 30.0
+_BUSY_AFTER: Final = 20.0
+_MOST_DAMAGED: Final = 3
+"""Times that a transfer may be damaged without a further piece."""
+
+_NO_LINK: Final = LinkLost | TimedOut | Unreachable
+
+_REFUSED: Final = {
+    Refusal.GONE: "it is not offered any more",
+    Refusal.CHANGED: "the file has changed since it was offered",
+    Refusal.CANCELLED: "its sender has cancelled it",
+}
+
+
+class Receiving:
+    """The transfers that we receive. `talk_with(contact)` returns the conversation, if there is
+    one.
+    """
+
+    def __init__(self, around: FilesAround, talk_with: Callable[[str], FileTalk | None]) -> None:
+        self._around = around
+        self._talk_with = talk_with
+        self._slots = Slots(around.policy.at_once)
+        self._running: dict[int, Reception] = {}
+        self._wanted: dict[int, KeptTransfer] = {}
+        self._known: dict[int, int] = {}  # pieces that this process has written
+        self._timers: dict[int, Timer] = {}
+        self._failures: dict[int, int] = {}
+        self._unreached: set[int] = set()  # next time to be reached in another way
+        self._closed = False
+
+    def begin(self) -> None:
+        """Go on with what was wanted when the node ended."""
+        for kept in self._around.store.in_state(TransferState.WANTED, outgoing=False):
+            self._wanted[kept.id] = kept
+
+    @property
+    def senders(self) -> set[str]:
+        """The contacts of whom something is wanted that is not here."""
+        return {kept.username for kept in self._wanted.values()}
+
+    def needs_link(self, contact: str) -> bool:
+        """Return whether something of the contact is wanted that is not here."""
+        return contact in self.senders
+
+    def want(self, kept: KeptTransfer) -> None:
+        """Receive a transfer that is WANTED."""
+        self._wanted[kept.id] = kept
+        self._failures.pop(kept.id, None)
+        self._try(kept)
+
+    def linked(self, talk: FileTalk) -> None:
+        """Ask again for everything of the contact."""
+        for kept in self._of(talk.contact):
+            self._failures.pop(kept.id, None)
+            self._try(kept)
+
+    def path_changed(self, talk: FileTalk) -> None:
+        """Receive by a better path what comes through the registry."""
+        for one in tuple(self._running.values()):
+            if one.kept.username == talk.contact and one.is_relayed:
+                one.restart()
+
+    def unlinked(self, contact: str) -> None:
+        """Note that there is no link to ask on; bytes under way still come."""
+        for kept in self._of(contact):
+            if kept.id not in self._running:
+                self._around.activities.waits(kept, f"{contact} is not connected")
+
+    def hear_no(self, kept: KeptTransfer, message: FileNo) -> None:
+        """Handle the sender's refusal."""
+        if kept.id not in self._wanted and kept.state is not TransferState.OFFERED:
+            return
+        if message.reason is Refusal.BUSY:
+            self._stop(kept.id)
+            self._wait(kept, f"{kept.username} is sending other files", _BUSY_AFTER)
+            return
+        state = TransferState.FAILED
+        if message.reason is Refusal.CANCELLED:
+            state = TransferState.CANCELLED
+        why = _REFUSED.get(message.reason, "its sender refuses it")
+        self._fail(kept, P2PError(why), state, told=True)
+
+    def cancel(self, kept: KeptTransfer, state: TransferState) -> None:
+        """End a transfer for good; its part is deleted."""
+        self._forget(kept.id)
+        self._around.end(kept, state)
+        self._discard(kept)
+
+    def stop_all(self, contact: str | None = None) -> None:
+        """Stop what moves, of one contact or of all; it goes on later."""
+        self._closed = self._closed or contact is None
+        for kept in tuple(self._wanted.values()):
+            if contact in {None, kept.username}:
+                self._stop(kept.id)
+
+    def drop(self, contact: str) -> None:
+        """Stop and forget what is wanted of a contact, whose key is another one now."""
+        for kept in self._of(contact):
+            self._fail(kept, P2PError(f"{contact} has another key now"), TransferState.FAILED)
+
+    def _of(self, contact: str) -> list[KeptTransfer]:
+        return [kept for kept in self._wanted.values() if kept.username == contact]
+
+    def _try(self, kept: KeptTransfer) -> None:
+        """Begin, unless it has begun or must wait."""
+        if self._closed or kept.id in self._running or kept.id not in self._wanted:
+            return
+        self._stop_timer(kept.id)
+        talk = self._talk_with(kept.username)
+        if talk is None or talk.key != kept.key:
+            self._around.activities.waits(kept, f"{kept.username} is not connected")
+            return
+        if kept.offer.inline is None and talk.route is None:
+            why = "must update p2pchat first" if talk.is_old else "is not connected"
+            self._around.activities.waits(kept, f"{kept.username} {why}")
+            talk.look_for_link()
+        elif not self._slots.take(kept):
+            self._around.activities.waits(kept, "other files come first")
+        else:
+            one = Reception(
+                self._around,
+                talk,
+                kept,
+                self._known.get(kept.id, 0),
+                self._done,
+                self._failed,
+                in_any_way=kept.id in self._unreached,
+            )
+            self._running[kept.id] = one
+            one.begin()
+
+    def _done(self, kept: KeptTransfer, path: Path, root: bytes) -> None:
+        self._forget(kept.id)
+        self._around.store.update(
+            kept.id, state=TransferState.DONE, path=str(path), root=root, told=False, reason=""
+        )
+        self._around.activities.end(kept.id)
+        self._around.on_event(
+            FileReceived(kept.username, kept.id, kept.offer.shown_name, str(path), root.hex())
+        )
+        talk = self._talk_with(kept.username)
+        if talk is not None and talk.key == kept.key:
+            talk.send(FileDone(kept.uid, root))
+        self._try_others()
+
+    def _failed(self, kept: KeptTransfer, error: P2PError, pieces: int) -> None:
+        """Note how an attempt has failed, and go on if it is still wanted."""
+        is_further = pieces > self._known.get(kept.id, 0)
+        one = self._running.pop(kept.id, None)
+        self._slots.give_back(kept.id)
+        self._known[kept.id] = pieces
+        if one is not None and not one.has_begun and isinstance(error, _NO_LINK):
+            self._unreached ^= {kept.id}
+        if kept.id not in self._wanted:  # cancelled meanwhile
+            self._discard(kept)
+            return
+        kept = self._wanted[kept.id] = kept._replace(pieces=pieces)
+        self._around.store.update(kept.id, pieces=pieces)
+        if not self._closed:
+            failures = 1 if is_further else self._failures.get(kept.id, 0) + 1
+            self._failures[kept.id] = failures
+            self._go_on(kept, error, failures)
+            self._try_others()
+
+    def _go_on(self, kept: KeptTransfer, error: P2PError, failures: int) -> None:
+        """Ask again, now or later, or give up if that would not help."""
+        talk = self._talk_with(kept.username)
+        if isinstance(error, DiskFull):
+            if talk is not None:
+                talk.send(FileNo(kept.uid, Refusal.NO_SPACE))
+            self._wait(kept, error.what, _ROOM_AFTER)
+        elif _is_hopeless(error, failures):
+            self._fail(kept, error, TransferState.FAILED)
+        elif isinstance(error, LinkImproved) or talk is None or talk.route is None:
+            self._try(kept)  # which says what it waits for
+        else:
+            pause = _AGAIN_AFTER[min(failures, len(_AGAIN_AFTER)) - 1]
+            self._wait(kept, f"{error.what}; trying again", pause)
+
+    def _fail(
+        self, kept: KeptTransfer, error: P2PError, state: TransferState, *, told: bool = False
+    ) -> None:
+        self._forget(kept.id)
+        self._around.end(kept, state, error.what)
+        self._around.store.update(kept.id, told=told)
+        self._around.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
+        self._try_others()
+
+    def _wait(self, kept: KeptTransfer, why: str, seconds: float) -> None:
+        self._stop_timer(kept.id)
+        self._around.activities.waits(kept, why)
+        self._timers[kept.id] = self._around.loop.call_later(seconds, partial(self._try, kept))
+
+    def _try_others(self) -> None:
+        """Begin what had to wait for others, unless it waits for a time of its own."""
+        for kept in tuple(self._wanted.values()):
+            if kept.id not in self._timers:
+                self._try(kept)
+
+    def _forget(self, transfer_id: int) -> None:
+        self._wanted.pop(transfer_id, None)
+        self._stop_timer(transfer_id)
+        self._stop(transfer_id)
+
+    def _stop(self, transfer_id: int) -> None:
+        one = self._running.get(transfer_id)
+        if one is not None and one.stop():
+            del self._running[transfer_id]
+            self._slots.give_back(transfer_id)
+
+    def _stop_timer(self, transfer_id: int) -> None:
+        timer = self._timers.pop(transfer_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _discard(self, kept: KeptTransfer) -> None:
+        """Delete the part, once no thread uses it."""
+        is_begun = self._known.pop(kept.id, None) is not None or kept.state is TransferState.WANTED
+        if kept.id in self._running or not is_begun:
+            return
+        listing = self._around.store.listing(kept.id)
+
+        def discard() -> None:
+            with closing(open_part(kept, listing or b"", folder_of(self._around, kept), 0)) as part:
+                part.discard()
+
+        self._around.worker.submit(discard, _nothing, _nothing, patient=True)
+
+
+def _is_hopeless(error: P2PError, failures: int) -> bool:
+    """Return whether asking again would not help."""
+    if isinstance(error, WrongSum | RemoteProtocolError):
+        return failures >= _MOST_DAMAGED
+    return isinstance(error, PartError | StorageError)
+
+
+def _nothing(_: object) -> None:
+    """Ignore the outcome."""

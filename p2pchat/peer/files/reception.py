@@ -1,0 +1,234 @@
+"""One attempt to receive a transfer: what is here is looked at, the rest asked for and written.
+
+Which transfers are received, and when again, is decided in `receiving`.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, StorageError
+from p2pchat.net.bulk import BulkConnection
+from p2pchat.net.endpoints import Closable
+from p2pchat.net.link import Link
+from p2pchat.peer.files.around import FilesAround, stop
+from p2pchat.peer.files.moving import Had, Taker, empty_root, keep
+from p2pchat.peer.files.part import Part
+from p2pchat.peer.files.stored import PartError
+from p2pchat.peer.files.talk import FileTalk, Route
+from p2pchat.peer.store.transfer_store import KeptTransfer
+from p2pchat.protocol.files.listing import Listed, read_list
+from p2pchat.protocol.files.messages import TICKET_BYTES, DataRequest, FileGet
+from p2pchat.protocol.files.names import safe_name
+from p2pchat.protocol.files.offers import SHA256
+
+_UID_CHARACTERS: Final = 16
+
+
+class LinkImproved(LinkLost):
+    """The data link was given up for a better one."""
+
+
+class Reception:
+    """One attempt to receive a transfer; it ends in `done(kept, path, root)` or `failed`.
+
+    `failed(kept, error, pieces)` says how many pieces are there by then. `in_any_way`: look for the
+    contact anew, as no data link could be opened to where the conversation's link leads.
+    """
+
+    def __init__(
+        self,
+        around: FilesAround,
+        talk: FileTalk,
+        kept: KeptTransfer,
+        known: int,
+        done: Callable[[KeptTransfer, Path, bytes], None],
+        failed: Callable[[KeptTransfer, P2PError, int], None],
+        *,
+        in_any_way: bool,
+    ) -> None:
+        self.kept = kept
+        self.is_relayed = False
+        self.has_begun = False
+        """Whether there was a data link."""
+        self._in_any_way = in_any_way
+        self._around = around
+        self._talk = talk
+        self._known = known
+        self._pieces = known
+        self._done = done
+        self._failed = failed
+        self._listing: bytes | None = None
+        self._attempt: Closable | None = None
+        self._connection: BulkConnection | None = None
+        self._is_moved = False
+        self._in_thread = False
+        self._stopped = False
+        self._keep_free = around.policy.keep_free
+
+    def begin(self) -> None:
+        """Look at what is there, then ask for the rest."""
+        offer = self.kept.offer
+        if offer.sum != SHA256:
+            self._end(RemoteProtocolError(f"it needs {offer.sum}, which a newer p2pchat may know"))
+            return
+        try:
+            self._listing = self._around.store.listing(self.kept.id)
+        except StorageError as error:
+            self._end(error)
+            return
+        if offer.inline is not None:
+            self._submit(partial(self._keep_inline, offer.inline), self._finished)
+        elif offer.folder and self._listing is None:
+            self._ask(Had(0, empty_root(offer.size)))
+        else:
+            self._submit(self._look, self._ask)
+
+    def stop(self) -> bool:
+        """Stop; return whether it has ended at once, as no thread is at work."""
+        self._stopped = True
+        if self._attempt is not None:
+            self._attempt.close()
+            self._attempt = None
+        stop(self._connection)
+        return not self._in_thread
+
+    def restart(self) -> None:
+        """Go on on another data link, after the piece under way."""
+        self._is_moved = True
+        stop(self._connection)
+
+    def _look(self) -> Had:
+        """Return what is there; make room for the rest. In a thread."""
+        with closing(self._open(self._listing or b"")) as part:
+            part.reserve(self._keep_free)
+            return Had(part.pieces, part.root())
+
+    def _open(self, listing: bytes) -> Part:
+        return open_part(self.kept, listing, folder_of(self._around, self.kept), self._known)
+
+    def _keep_inline(self, data: bytes) -> tuple[Path, bytes]:
+        with closing(self._open(b"")) as part:
+            part.reserve(self._keep_free)
+            return keep(part, data)
+
+    def _ask(self, had: Had) -> None:
+        self._in_thread = False
+        route = self._talk.route
+        if self._stopped or route is None:
+            self._end(LinkLost("the link was lost"))
+            return
+        self._known = self._pieces = had.pieces
+        self._around.activities.moved(self.kept, had.pieces)
+        ticket = secrets.token_bytes(TICKET_BYTES)
+        if self._in_any_way:
+            route = route._replace(remote=None)
+        dial = route.remote is not None and not route.is_ours
+        self._talk.send(FileGet(self.kept.uid, ticket, had.pieces, had.root, dial))
+        links, kept = self._around.data_links, self.kept
+        if dial:
+            self._attempt = links.expect(
+                kept.username,
+                kept.key,
+                kept.uid,
+                ticket,
+                self._ready,
+                self._end,
+                is_receiver=True,
+            )
+        else:
+            self._attempt = self._open_link(route, ticket)
+
+    def _open_link(self, route: Route, ticket: bytes) -> Closable:
+        kept = self.kept
+        request = DataRequest(kept.uid, self._around.username, kept.username, ticket)
+        return self._around.data_links.open_as_receiver(
+            kept.username,
+            kept.key,
+            route.address,
+            route.remote,
+            request,
+            self._ready,
+            self._end,
+        )
+
+    def _ready(self, link: Link) -> None:
+        self._attempt = None
+        self.has_begun = True
+        self.is_relayed = link.relayed
+        connection = self._connection = self._around.bulk(link)
+        self._submit(partial(self._receive, connection), self._finished)
+
+    def _receive(self, connection: BulkConnection) -> tuple[Path, bytes]:
+        """Receive the rest. In a thread."""
+        parts: list[Part] = []
+
+        def open_part_now(listing: bytes) -> Part:
+            if listing and self._listing is None:
+                read_list(listing, self.kept.offer)
+                self._around.loop.call_from_thread(partial(self._note_listing, listing))
+            part = self._open(listing)
+            parts.append(part)
+            part.check_room(self._keep_free)
+            return part
+
+        tell = self._around.progress_of(self.kept)
+
+        def progress(pieces: int) -> None:
+            self._pieces = pieces
+            tell(pieces)
+
+        taker = Taker(open_part_now, keep_free=self._keep_free, progress=progress)
+        try:
+            return taker.take(connection)
+        finally:
+            for part in parts:
+                part.close()
+            connection.close()
+
+    def _note_listing(self, listing: bytes) -> None:
+        self._listing = listing
+        self._around.store.update(self.kept.id, listing=listing)
+
+    def _finished(self, outcome: tuple[Path, bytes]) -> None:
+        self._in_thread = False
+        self._connection = None
+        self._done(self.kept, *outcome)
+
+    def _submit(self, job: Callable[[], object], then: Callable[..., None]) -> None:
+        self._in_thread = True
+        if not self._around.worker.submit(job, then, self._end, patient=True):
+            self._end(LinkLost("too much is going on"))
+
+    def _end(self, error: P2PError) -> None:
+        self._in_thread = False
+        self._attempt = self._connection = None
+        self._failed(self.kept, LinkImproved(error.what) if self._is_moved else error, self._pieces)
+
+
+def folder_of(around: FilesAround, kept: KeptTransfer) -> Path:
+    """Return the folder for a transfer, which is made if it does not exist. Raise PartError."""
+    folder = Path(kept.path) if kept.path else around.policy.folder_for(kept.username)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PartError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def open_part(kept: KeptTransfer, listing: bytes, folder: Path, trusted: int) -> Part:
+    """Open the part of a transfer. Raise PartError, or RemoteProtocolError for a wrong list."""
+    offer = kept.offer
+    files: Sequence[Listed] | None = read_list(listing, offer) if offer.folder else None
+    return Part(
+        folder,
+        safe_name(offer.name),
+        f"{kept.id}-{safe_name(kept.uid)[:_UID_CHARACTERS]}",
+        offer.size,
+        files=files,
+        executable=offer.executable,
+        trusted=trusted,
+    )

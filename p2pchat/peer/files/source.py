@@ -1,0 +1,273 @@
+"""A file or folder of ours that we offer and send: which files it has, and their bytes.
+
+The files of a folder are read as one run of bytes, one after the other. Nothing is copied: what is
+offered must stay as it is, and a stamp tells whether it has. Blocks, and knows no link.
+"""
+
+import hashlib
+import os
+import stat
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from p2pchat.callbacks import ignore
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.protocol.files.frames import FRAME_BYTES
+from p2pchat.protocol.files.listing import Listed, digest_of, write_list
+from p2pchat.protocol.files.names import MOST_DEPTH, check_paths, safe_name
+from p2pchat.protocol.files.offers import MOST_FILES, MOST_INLINE, Offer
+from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size
+
+_EXECUTABLE: Final = stat.S_IXUSR
+_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
+
+
+class FileChanged(P2PError):
+    """The file has changed since it was offered."""
+
+
+class Stamp(NamedTuple):
+    """What identifies a version of a file, so that a change is noticed."""
+
+    device: int
+    inode: int
+    size: int
+    changed_at: int
+
+
+class SourceFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file that we offer: as it is listed, where it is below the folder, and its version.
+
+    `path` is empty for a file that is not in a folder.
+    """
+
+    listed: Listed
+    path: str
+    stamp: Stamp
+
+
+class Scanned(NamedTuple):
+    """What was found where the user has pointed: an offer, its files, and how many it leaves out.
+
+    `skipped`: links, devices and the like.
+    """
+
+    offer: Offer
+    files: list[SourceFile]
+    skipped: int = 0
+
+
+def scan(path: Path, name: str = "") -> Scanned:
+    """Look at a file or folder to be offered, as `name` if given. Raise UsageError."""
+    try:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            return _scan_folder(path, name)
+        if stat.S_ISREG(found.st_mode):
+            return _scan_file(path, name)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    raise UsageError(f"{path} is neither a file nor a folder")
+
+
+def read_files(data: bytes) -> list[SourceFile]:
+    """Return the stored files of an offer of ours."""
+    return msgspec.msgpack.decode(data, type=list[SourceFile])
+
+
+def write_files(files: Sequence[SourceFile]) -> bytes:
+    """Return the bytes of the files of an offer, to be stored."""
+    return msgspec.msgpack.encode(files)
+
+
+def list_of(files: Sequence[SourceFile]) -> bytes:
+    """Return the list of a folder's files, as it is sent."""
+    return write_list([one.listed for one in files])
+
+
+def _scan_file(path: Path, name: str) -> Scanned:
+    descriptor = os.open(path, _READ)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        stamp = _stamp(found)
+        inline = file.read(MOST_INLINE + 1) if stamp.size <= MOST_INLINE else None
+        if inline is not None:  # these bytes are what is offered, also if the file has just changed
+            inline = inline[:MOST_INLINE]
+            stamp = stamp._replace(size=len(inline))
+    is_executable = bool(found.st_mode & _EXECUTABLE)
+    offer = Offer(
+        safe_name(name or path.resolve().name),
+        stamp.size,
+        executable=is_executable,
+        inline=inline,
+    )
+    listed = Listed(offer.name, stamp.size, is_executable)
+    return Scanned(offer, [SourceFile(listed, "", stamp)])
+
+
+def _scan_folder(path: Path, name: str) -> Scanned:
+    files: list[SourceFile] = []
+    skipped = 0
+    for entry in _entries(path, ""):
+        if isinstance(entry, SourceFile):
+            files.append(entry)
+        else:
+            skipped += 1
+        if len(files) > MOST_FILES:
+            raise UsageError(
+                f"{path} has more than {MOST_FILES:,} files",
+                advice="send its folders one by one, or pack it first",
+            )
+    try:
+        check_paths([one.listed.path for one in files])
+    except ValueError as error:
+        raise UsageError(
+            f"{path} cannot be sent as it is: {error}",
+            likely="two names differ only in case, or in characters that not every system has",
+            advice="rename one of them, or pack the folder first",
+        ) from error
+    data = list_of(files)
+    size = sum(one.listed.size for one in files)
+    offer = Offer(
+        safe_name(name or path.resolve().name),
+        size,
+        files=len(files),
+        folder=True,
+        listing=digest_of(data),
+    )
+    return Scanned(offer, files, skipped)
+
+
+def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
+    """Yield the files in a folder, in the order of their names; None for what is left out."""
+    if below.count("/") > MOST_DEPTH:
+        raise UsageError(f"{folder / below} is too deep", advice="pack the folder first")
+    with os.scandir(folder / below) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        path = below + entry.name
+        if entry.is_symlink():
+            yield None
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _entries(folder, f"{path}/")
+        elif entry.is_file(follow_symlinks=False):
+            about = entry.stat(follow_symlinks=False)
+            safe = "/".join(safe_name(part) for part in path.split("/"))
+            listed = Listed(safe, about.st_size, bool(about.st_mode & _EXECUTABLE))
+            yield SourceFile(listed, path, _stamp(about))
+        else:
+            yield None
+
+
+class Source:
+    """The bytes of a file or folder at `path` with these files; it must be closed.
+
+    Methods raise FileChanged if a file has another stamp than when it was offered, or cannot be
+    read.
+    """
+
+    def __init__(self, path: Path, files: Sequence[SourceFile]) -> None:
+        self._path = path
+        self._files = files
+        self._starts = list(accumulate((one.listed.size for one in files), initial=0))
+        self.size = self._starts[-1]
+        """The number of all bytes."""
+        self._current = -1  # the index of the open file
+        self._file = -1
+        self._folder = -1  # the open folder of the current file
+        self._folder_path: str | None = None
+
+    def read(self, buffer: memoryview, at: int) -> None:
+        """Fill the buffer with the bytes from that offset on."""
+        while buffer:
+            index = bisect_right(self._starts, at, hi=len(self._files)) - 1
+            if index != self._current:
+                self._open(index)
+            inside = at - self._starts[index]
+            part = buffer[: self._starts[index + 1] - at]
+            try:
+                count = os.preadv(self._file, [part], inside)
+            except OSError as error:
+                raise self._changed(index, f"cannot be read: {error.strerror}") from error
+            if not count:
+                raise self._changed(index, "has become shorter")
+            at += count
+            buffer = buffer[count:]
+            if at == self._starts[index + 1]:
+                self._check()
+
+    def sums(self, pieces: int, each: Callable[[], None] = ignore) -> list[bytes]:
+        """Return the sums of the first pieces; `each()` is called after each of them."""
+        buffer = memoryview(bytearray(FRAME_BYTES))
+        found = []
+        for piece in range(pieces):
+            total, at = hashlib.sha256(), piece * PIECE_BYTES
+            end = at + piece_size(self.size, piece)
+            while at < end:
+                part = buffer[: min(FRAME_BYTES, end - at)]
+                self.read(part, at)
+                total.update(part)
+                at += len(part)
+            found.append(total.digest())
+            each()
+        return found
+
+    def close(self) -> None:
+        """Close the files."""
+        for descriptor in (self._file, self._folder):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._file = self._folder = self._current = -1
+        self._folder_path = None
+
+    def _open(self, index: int) -> None:
+        one = self._files[index]
+        try:
+            descriptor = self._descriptor(one.path)
+        except OSError as error:
+            raise self._changed(index, f"cannot be read: {error.strerror}") from error
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._current = descriptor, index
+        self._check()
+
+    def _descriptor(self, path: str) -> int:
+        """Return the open file; below the offered folder, no link is followed."""
+        if not path:
+            return os.open(self._path, _READ)
+        above, _, name = path.rpartition("/")
+        if above != self._folder_path:
+            self._enter(above)
+        return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=self._folder)
+
+    def _enter(self, above: str) -> None:
+        folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in above.split("/") if above else ():
+            inner = folder
+            try:
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                folder = os.open(part, flags, dir_fd=inner)
+            finally:
+                os.close(inner)
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._folder, self._folder_path = folder, above
+
+    def _check(self) -> None:
+        """Compare the stamp of the open file."""
+        if _stamp(os.fstat(self._file)) != self._files[self._current].stamp:
+            raise self._changed(self._current, "has changed since it was offered")
+
+    def _changed(self, index: int, how: str) -> FileChanged:
+        one = self._files[index]
+        path = self._path / one.path if one.path else self._path
+        return FileChanged(f"{path} {how}")
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

@@ -1,0 +1,302 @@
+"""The bytes of a transfer on our disk: one file, or the files of a folder, one after the other.
+
+Both are written below a name of our own and get their final one when they are whole; a name that is
+taken is never given. No link is followed. Blocks; every method may raise OSError, `open_file` and
+`open_folder` also PartError.
+"""
+
+import errno
+import os
+import stat
+from bisect import bisect_right
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import accumulate
+from typing import Final, Protocol
+
+from p2pchat.errors import P2PError
+from p2pchat.protocol.files.listing import Listed
+
+MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
+_SYNCED_ONE_BY_ONE: Final = 16
+
+
+class PartError(P2PError):
+    """What was received cannot be written, read or named."""
+
+
+class Stored(Protocol):
+    """The bytes of a transfer, in the folder where they will be.
+
+    `is_new`: nothing of it was there before.
+    """
+
+    is_new: bool
+
+    def write(self, data: memoryview, at: int) -> None:
+        """Write bytes at an offset."""
+
+    def read(self, count: int, at: int) -> bytes:
+        """Return at most so many bytes from an offset on; empty if there are none."""
+
+    def reserve(self) -> None:
+        """Allocate all bytes on the disk, if the file system can."""
+
+    def sync(self) -> None:
+        """Return once everything that was written survives a power failure."""
+
+    def complete(self) -> None:
+        """Make it as it will be: its length, empty files, what may be run."""
+
+    def identity(self) -> int:
+        """Return the number by which it is known again under another name."""
+
+    def give(self, name: str) -> None:
+        """Give it that name. Raise FileExistsError if the name is taken."""
+
+    def remove(self) -> None:
+        """Delete it, or what is left under its first name."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+class StoredFile:
+    """One file; `executable`: it may be run."""
+
+    def __init__(self, folder: int, name: str, size: int, *, executable: bool) -> None:
+        self._folder = folder
+        self._name = name
+        self._size = size
+        self._executable = executable
+        self.is_new = not _exists(folder, name)
+        self._file = open_plain(folder, name)
+
+    def write(self, data: memoryview, at: int) -> None:
+        """Write bytes at an offset."""
+        _write_all(self._file, data, at)
+
+    def read(self, count: int, at: int) -> bytes:
+        """Return at most so many bytes from an offset on; empty if there are none."""
+        return os.pread(self._file, count, at)
+
+    def reserve(self) -> None:
+        """Allocate all bytes on the disk, if the file system can."""
+        if not self._size or not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            os.posix_fallocate(self._file, 0, self._size)
+        except OSError as error:
+            if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
+                raise
+
+    def sync(self) -> None:
+        """Return once everything that was written survives a power failure."""
+        os.fdatasync(self._file)
+
+    def complete(self) -> None:
+        """Cut what is too long, and let it be run if it may be."""
+        os.ftruncate(self._file, self._size)
+        if self._executable:
+            os.fchmod(self._file, FOLDER_MODE)
+        os.fsync(self._file)
+
+    def identity(self) -> int:
+        """Return the number of its inode."""
+        return os.fstat(self._file).st_ino
+
+    def give(self, name: str) -> None:
+        """Link it to that name. Raise FileExistsError if the name is taken."""
+        where = {"src_dir_fd": self._folder, "dst_dir_fd": self._folder}
+        try:
+            os.link(self._name, name, **where, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # No hard links here: take the name with an empty file of ours, and replace that.
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+            os.close(os.open(name, flags, MODE, dir_fd=self._folder))
+            try:
+                os.rename(self._name, name, **where)
+            except OSError:
+                os.unlink(name, dir_fd=self._folder)  # a next attempt must not find the name taken
+                raise
+
+    def remove(self) -> None:
+        """Delete its first name."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._name, dir_fd=self._folder)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+
+class StoredFolder:
+    """The files of a folder, in the order of their list, which must have been checked."""
+
+    def __init__(self, folder: int, name: str, files: Sequence[Listed]) -> None:
+        self._outside = folder
+        self._name = name
+        self._files = files
+        self._starts = list(accumulate((one.size for one in files), initial=0))
+        self.is_new = not _exists(folder, name)
+        if self.is_new:
+            os.mkdir(name, FOLDER_MODE, dir_fd=folder)
+        self._root = os.open(name, FOLDER, dir_fd=folder)
+        self._file = self._inner = self._current = -1
+        self._inner_path: str | None = None
+        self._unsynced: set[int] = set()
+
+    def write(self, data: memoryview, at: int) -> None:
+        """Write bytes at an offset, into as many files as they are of."""
+        while data:
+            index = self._go_to(at)
+            part = data[: self._starts[index + 1] - at]
+            _write_all(self._file, part, at - self._starts[index])
+            self._unsynced.add(index)
+            at += len(part)
+            data = data[len(part) :]
+
+    def read(self, count: int, at: int) -> bytes:
+        """Return bytes of one file from an offset on; empty if there are none."""
+        if at >= self._starts[-1]:
+            return b""
+        index = self._go_to(at)
+        return os.pread(
+            self._file, min(count, self._starts[index + 1] - at), at - self._starts[index]
+        )
+
+    def reserve(self) -> None:
+        """Do nothing: room was checked, and files of a folder come one by one."""
+
+    def sync(self) -> None:
+        """Return once everything that was written survives a power failure."""
+        if len(self._unsynced) > _SYNCED_ONE_BY_ONE:
+            os.sync()  # for many small files much faster than one call for each
+        else:
+            for index in self._unsynced:
+                os.fdatasync(self._open(index))
+        self._unsynced.clear()
+
+    def complete(self) -> None:
+        """Make the empty files, cut what is too long, and let run what may be run."""
+        for index, one in enumerate(self._files):
+            if one.executable or not one.size:
+                file = self._open(index)
+                os.ftruncate(file, one.size)
+                os.fchmod(file, FOLDER_MODE if one.executable else MODE)
+        self._unsynced.update(range(min(len(self._files), _SYNCED_ONE_BY_ONE + 1)))
+        self.sync()
+        os.fsync(self._root)
+
+    def identity(self) -> int:
+        """Return the number of its inode."""
+        return os.fstat(self._root).st_ino
+
+    def give(self, name: str) -> None:
+        """Rename it. Raise FileExistsError if the name is taken.
+
+        An empty folder of ours takes the name first, as a folder can replace nothing else.
+        """
+        os.mkdir(name, FOLDER_MODE, dir_fd=self._outside)
+        try:
+            os.rename(self._name, name, src_dir_fd=self._outside, dst_dir_fd=self._outside)
+        except OSError as error:
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=self._outside)
+            if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise FileExistsError(error.errno, "the name was taken") from error
+            raise
+
+    def remove(self) -> None:
+        """Delete what is below its first name; nothing if it was renamed."""
+        with suppress(FileNotFoundError):
+            _remove_tree(self._outside, self._name)
+
+    def close(self) -> None:
+        """Close the files."""
+        for descriptor in (self._file, self._inner, self._root):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._file = self._inner = self._root = self._current = -1
+        self._inner_path = None
+
+    def _go_to(self, at: int) -> int:
+        """Open the file with the byte at that offset; return its index."""
+        index = bisect_right(self._starts, at, hi=len(self._files)) - 1
+        self._open(index)
+        return index
+
+    def _open(self, index: int) -> int:
+        if index == self._current:
+            return self._file
+        above, _, name = self._files[index].path.rpartition("/")
+        if above != self._inner_path:
+            self._enter(above)
+        file = open_plain(self._inner, name)
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._current = file, index
+        return file
+
+    def _enter(self, above: str) -> None:
+        """Open the folder with that path below ours, which is made if it does not exist."""
+        inner = os.dup(self._root)
+        for part in above.split("/") if above else ():
+            outer = inner
+            try:
+                with suppress(FileExistsError):
+                    os.mkdir(part, FOLDER_MODE, dir_fd=outer)
+                inner = os.open(part, FOLDER, dir_fd=outer)
+            finally:
+                os.close(outer)
+        if self._inner >= 0:
+            os.close(self._inner)
+        self._inner, self._inner_path = inner, above
+
+
+def open_plain(folder: int, name: str) -> int:
+    """Open a file of ours in the folder. Raise PartError if another thing has its name."""
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | PLAIN, MODE, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PartError(f"{name} is in the way")
+    return descriptor
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write_all(file: int, data: memoryview, at: int) -> None:
+    while data:
+        count = os.pwrite(file, data, at)
+        at, data = at + count, data[count:]
+
+
+def _remove_tree(folder: int, name: str) -> None:
+    """Delete a folder of ours with all that is in it; a link is deleted, not followed."""
+    inner = os.open(name, FOLDER, dir_fd=folder)
+    try:
+        with os.scandir(inner) as found:
+            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+        for entry, is_folder in entries:
+            if is_folder:
+                _remove_tree(inner, entry)
+            else:
+                os.unlink(entry, dir_fd=inner)
+    finally:
+        os.close(inner)
+    os.rmdir(name, dir_fd=folder)

@@ -1,0 +1,337 @@
+"""The transfers of files of one account: offers of ours and of contacts, and what becomes of them.
+
+The facade of this room: clients offer, get, decline and cancel; conversations report links,
+messages and offers in lines. An offer is a line, so it waits, comes in order and is acknowledged
+like any other.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from p2pchat.errors import OnFailed, P2PError, UsageError
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import Worker
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.files.activities import Activities, shown_transfer
+from p2pchat.peer.files.around import FilesAround
+from p2pchat.peer.files.data_links import DataLinks
+from p2pchat.peer.files.giving import Giving
+from p2pchat.peer.files.policy import MOST_RELAYED, Decision, FilesPolicy
+from p2pchat.peer.files.receiving import Receiving
+from p2pchat.peer.files.source import Scanned, scan, write_files
+from p2pchat.peer.files.talk import FileTalk
+from p2pchat.peer.store.lines import new_uid
+from p2pchat.peer.store.transfer_store import KeptTransfer, TransferStore
+from p2pchat.protocol.client.events import Event
+from p2pchat.protocol.client.file_events import FileOffered
+from p2pchat.protocol.client.lines import KeptLine
+from p2pchat.protocol.client.transfers import Transfer, TransferState
+from p2pchat.protocol.files.messages import FINAL, FileDone, FileGet, FileNo, Refusal
+from p2pchat.protocol.files.offers import offer_text
+from p2pchat.protocol.messages import Message
+from p2pchat.wall_clock import now_ms
+
+_MOST_OPEN: Final = 50
+"""Open offers of one contact; the oldest beyond it is declined."""
+
+_DAY_MS: Final = 24 * 3600 * 1000
+_GIVEN_UP_AFTER_MS: Final = 14 * _DAY_MS
+_LISTED: Final = 1000
+
+_REFUSAL_OF: Final = {
+    TransferState.DECLINED: Refusal.DECLINED,
+    TransferState.CANCELLED: Refusal.CANCELLED,
+    TransferState.FAILED: Refusal.CANCELLED,
+}
+
+OpenTalk = Callable[[str, Callable[[FileTalk], None], OnFailed], None]
+"""Passes the conversation with a contact to the function, once the contact's key is known."""
+
+
+class Transfers:
+    """The transfers of an account. `open` must be called before anything else.
+
+    Methods raise UsageError if the call makes no sense now, and StorageError.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        store: TransferStore,
+        contacts: Contacts,
+        data_links: DataLinks,
+        worker: Worker,
+        policy: FilesPolicy,
+        *,
+        on_event: Callable[[Event], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._activities = Activities(loop, on_event, on_change)
+        self._around = FilesAround(
+            loop,
+            username,
+            store,
+            contacts,
+            data_links,
+            worker,
+            policy,
+            self._activities,
+            on_event,
+        )
+        self._store = store
+        self._receiving = Receiving(self._around, self._conversation_with)
+        self._giving = Giving(self._around)
+        self._talk_with: Callable[[str], FileTalk | None] = lambda _: None
+        self._open_talk: OpenTalk | None = None
+
+    def open(self, talk_with: Callable[[str], FileTalk | None], open_talk: OpenTalk) -> None:
+        """Use these conversations, and go on with what the last node of the account has begun.
+
+        `talk_with(contact)` returns the conversation with a contact, if it has a pinned key.
+        """
+        self._talk_with, self._open_talk = talk_with, open_talk
+        self._store.drop_prepared()
+        for kept in self._store.in_state(TransferState.WANTED, outgoing=False):
+            if now_ms() - kept.at > _GIVEN_UP_AFTER_MS:
+                self._receiving.cancel(kept, TransferState.CANCELLED)
+        self._receiving.begin()
+
+    @property
+    def moving(self) -> tuple[Transfer, ...]:
+        """The transfers whose bytes are moving."""
+        return self._activities.moving
+
+    def all(self) -> tuple[Transfer, ...]:
+        """Return the last transfers, oldest first."""
+        kept = self._store.all(_LISTED)
+        void = self._store.void(kept)
+        return tuple(self._activities.shown(one, is_void=one.uid in void) for one in kept)
+
+    def offer(
+        self,
+        contact: str,
+        path: Path,
+        name: str,
+        then: Callable[[Transfer, int], None],
+        failed: OnFailed,
+    ) -> None:
+        """Offer a file or folder, by that name or its own.
+
+        Once that is on disk, `then` gets the transfer and the number of its line.
+        """
+        if contact == self._around.username:
+            raise UsageError("a file can be sent to somebody else only")
+        if not path.is_absolute():
+            raise UsageError(f"{path} is not the full path of a file")
+
+        def scanned(found: Scanned) -> None:
+            assert self._open_talk is not None
+            self._open_talk(contact, partial(say, found), failed)
+
+        def say(found: Scanned, talk: FileTalk) -> None:
+            try:
+                then(*self._say(talk, path, found))
+            except P2PError as error:
+                failed(error)
+
+        job = partial(scan, path, name)
+        if not self._around.worker.submit(job, scanned, failed, patient=True):
+            raise UsageError("too many files are being offered", advice="try again in a minute")
+
+    def _say(self, talk: FileTalk, path: Path, found: Scanned) -> tuple[Transfer, int]:
+        uid = new_uid()
+        number = self._store.prepare(
+            talk.contact, talk.key, uid, found.offer, str(path), write_files(found.files)
+        )
+        line = talk.offer(offer_text(found.offer), uid, found.offer)
+        kept = self._store.get(number)
+        if kept is None or kept.state is TransferState.PREPARING:
+            self._store.forget(number)
+            raise P2PError("the offer could not be written to disk")
+        return self._activities.shown(kept), line
+
+    def get(self, number: int, folder: str = "") -> None:
+        """Receive what a contact offers, into that folder; again, if it has failed."""
+        kept = self._known(number, outgoing=False)
+        if kept.state is TransferState.DONE:
+            raise UsageError(f"it is here already: {kept.path}")
+        if kept.state is TransferState.WANTED and not folder:
+            self._receiving.want(kept)  # now, instead of after a pause
+            return
+        if folder and not Path(folder).is_absolute():
+            raise UsageError(f"{folder} is not the full path of a folder")
+        self._accept(kept, folder)
+
+    def decline(self, number: int) -> None:
+        """Decline an offer, or give up receiving it."""
+        kept = self._known(number, outgoing=False)
+        if kept.is_over:
+            raise UsageError(f"it is over: {kept.state.value}")
+        self._refuse(kept, TransferState.DECLINED)
+
+    def cancel(self, number: int) -> None:
+        """End a transfer in either direction for good."""
+        kept = self._known(number, outgoing=None)
+        if kept.is_over:
+            raise UsageError(f"it is over: {kept.state.value}")
+        self._refuse(kept, TransferState.CANCELLED)
+
+    def number_for(self, contact: str | None, number: int) -> int:
+        """Return the number, or if it is 0 that of the contact's last open offer."""
+        if number:
+            return number
+        offered = self._store.in_state(TransferState.OFFERED, contact, outgoing=False)
+        if not offered:
+            raise UsageError("nothing is offered" + (f" by {contact}" if contact else ""))
+        return offered[-1].id
+
+    # What conversations report
+
+    def needs_link(self, contact: str) -> bool:
+        """Return whether a link to the contact is needed for something that is wanted."""
+        return self._receiving.needs_link(contact)
+
+    @property
+    def senders(self) -> set[str]:
+        """The contacts of whom something is wanted that is not here."""
+        return self._receiving.senders
+
+    def uses_link(self, contact: str) -> bool:
+        """Return whether a link to the contact must stay: something moves, or is wanted."""
+        return self.needs_link(contact) or self._giving.is_running_with(contact)
+
+    def offered(self, talk: FileTalk, lines: Sequence[KeptLine]) -> None:
+        """Look whether new lines of the contact offer something, and decide about it."""
+        for line in lines:
+            kept = self._store.find(talk.contact, talk.key, line.uid, outgoing=False)
+            if kept is not None and kept.state is TransferState.OFFERED:
+                self._decide(talk, kept)
+        self._limit(talk.contact)
+
+    def linked(self, talk: FileTalk) -> None:
+        """Go on with the contact on a new link."""
+        for kept in self._store.untold(talk.contact, talk.key):
+            self._tell(talk, kept)
+        self._receiving.linked(talk)
+
+    def path_changed(self, talk: FileTalk) -> None:
+        """Note that the conversation has moved to a better link."""
+        self._receiving.path_changed(talk)
+
+    def unlinked(self, contact: str) -> None:
+        """Note that there is no link to the contact any more."""
+        self._receiving.unlinked(contact)
+
+    def hear(self, talk: FileTalk, message: Message) -> bool:
+        """Handle a message about offered files; return False for any other."""
+        if not isinstance(message, FileGet | FileNo | FileDone):
+            return False
+        ours = self._store.find(talk.contact, talk.key, message.offer, outgoing=True)
+        match message:
+            case FileGet():
+                self._giving.hear_get(talk, ours, message)
+            case FileDone(heard=False):
+                self._giving.hear_done(talk, ours, message)
+            case FileNo(heard=False):
+                self._hear_no(talk, ours, message)
+            case _:
+                theirs = self._store.find(talk.contact, talk.key, message.offer, outgoing=False)
+                for kept in filter(None, (ours, theirs)):
+                    if kept.is_over:
+                        self._store.update(kept.id, told=True)
+        return True
+
+    def drop(self, contact: str) -> None:
+        """Stop everything with a contact who was blocked or has another key."""
+        self._giving.stop_all(contact)
+        self._receiving.drop(contact)
+
+    def close(self) -> None:
+        """Stop everything that moves; it goes on with the next node of the account."""
+        self._receiving.stop_all()
+        self._giving.stop_all()
+        self._around.data_links.close()
+
+    def _conversation_with(self, contact: str) -> FileTalk | None:
+        return self._talk_with(contact)
+
+    def _hear_no(self, talk: FileTalk, ours: KeptTransfer | None, message: FileNo) -> None:
+        if message.reason in FINAL:
+            talk.send(FileNo(message.offer, message.reason, heard=True))
+        if ours is not None:
+            self._giving.hear_no(ours, message)
+            return
+        theirs = self._store.find(talk.contact, talk.key, message.offer, outgoing=False)
+        if theirs is not None and not theirs.is_over:
+            self._receiving.hear_no(theirs, message)
+
+    def _decide(self, talk: FileTalk, kept: KeptTransfer) -> None:
+        contact = self._around.contacts.get(talk.contact)
+        today = self._store.accepted_since(talk.contact, now_ms() - _DAY_MS)
+        decision = self._around.policy.decide(contact, kept.offer.size, today)
+        if decision is Decision.REFUSE:
+            self._refuse(kept, TransferState.DECLINED)
+            return
+        route = talk.route
+        if route is not None and route.relayed and kept.offer.size > MOST_RELAYED:
+            decision = Decision.ASK
+        offer = kept.offer
+        is_taken = decision is Decision.TAKE
+        self._around.on_event(
+            FileOffered(kept.username, kept.id, offer.shown_name, offer.size, offer.files, is_taken)
+        )
+        if is_taken:
+            self._accept(kept, "")
+
+    def _limit(self, contact: str) -> None:
+        """Decline the oldest offers of a contact with too many."""
+        offered = self._store.in_state(TransferState.OFFERED, contact, outgoing=False)
+        for kept in offered[:-_MOST_OPEN]:
+            self._refuse(kept, TransferState.DECLINED)
+
+    def _accept(self, kept: KeptTransfer, folder: str) -> None:
+        self._store.update(
+            kept.id, state=TransferState.WANTED, path=folder, at=now_ms(), reason="", told=False
+        )
+        wanted = kept._replace(state=TransferState.WANTED, path=folder, reason="")
+        self._receiving.want(wanted)
+
+    def _refuse(self, kept: KeptTransfer, state: TransferState) -> None:
+        """End a transfer on our side, and tell the other one, now or later."""
+        if kept.outgoing:
+            self._giving.cancel(kept)
+        else:
+            self._receiving.cancel(kept, state)
+        self._store.update(kept.id, told=False)
+        talk = self._talk_with(kept.username)
+        if talk is None or talk.key != kept.key:
+            return
+        if kept.outgoing:
+            talk.withdraw(kept.uid)
+        self._tell(talk, kept._replace(state=state))
+
+    def _tell(self, talk: FileTalk, kept: KeptTransfer) -> None:
+        """Tell the contact how a transfer has ended; it answers that it knows."""
+        if kept.state is TransferState.DONE:
+            if not kept.outgoing and kept.root is not None:
+                talk.send(FileDone(kept.uid, kept.root))
+        else:
+            talk.send(FileNo(kept.uid, _REFUSAL_OF[kept.state]))
+
+    def _known(self, number: int, *, outgoing: bool | None) -> KeptTransfer:
+        kept = self._store.get(number)
+        if kept is None:
+            raise UsageError(f"there is no transfer {number}", advice="p2p files lists them")
+        if outgoing is not None and kept.outgoing is not outgoing:
+            raise UsageError(f"you are sending {number}, not receiving it")
+        return kept
+
+
+def stored_transfers(store: TransferStore) -> tuple[Transfer, ...]:
+    """Return the last transfers, oldest first, while no node is running."""
+    kept = store.all(_LISTED)
+    void = store.void(kept)
+    return tuple(shown_transfer(one, is_void=one.uid in void) for one in kept)

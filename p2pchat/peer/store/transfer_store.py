@@ -1,0 +1,166 @@
+"""What the profile keeps about transfers of files at one registry.
+
+A transfer begins in the transaction that writes its line (see `thread`). Knows neither files nor
+links. Every method may raise StorageError; times are in milliseconds since the epoch.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from p2pchat.peer.store.transfer_models import Transfer
+from p2pchat.protocol.client.lines import LineState
+from p2pchat.protocol.client.transfers import OVER, TransferState
+from p2pchat.protocol.files.offers import Offer, read_offer, write_offer
+from p2pchat.storage import SqliteFile, as_bytes
+from p2pchat.wall_clock import now_ms
+
+
+class KeptTransfer(NamedTuple):
+    """A transfer, except its list of files; see transfer_models.Transfer."""
+
+    id: int
+    username: str
+    key: bytes
+    outgoing: bool
+    uid: str
+    offer: Offer
+    path: str
+    state: TransferState
+    reason: str
+    pieces: int
+    root: bytes | None
+    told: bool
+    at: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing follows."""
+        return self.state in OVER
+
+
+_COLUMNS: Final = [getattr(Transfer, name) for name in KeptTransfer._fields]
+
+
+class TransferStore:
+    """The table of transfers. Only the account's node changes those that are not over."""
+
+    def __init__(self, store: SqliteFile, registry: str) -> None:
+        self._store = store
+        self._registry = registry
+        self._here = Transfer.registry == registry
+
+    def prepare(
+        self, username: str, key: bytes, uid: str, offer: Offer, path: str, listing: bytes | None
+    ) -> int:
+        """Store a transfer of ours whose line will follow; return its id."""
+        new = Transfer.insert(
+            registry=self._registry,
+            username=username,
+            key=key,
+            outgoing=True,
+            uid=uid,
+            offer=write_offer(offer),
+            listing=listing,
+            path=path,
+            state=TransferState.PREPARING,
+            at=now_ms(),
+        )
+        with self._store.errors():
+            return int(new.execute(self._store.database))
+
+    def drop_prepared(self) -> None:
+        """Forget what was prepared by a node that died before its line was written."""
+        unwritten = self._here & (Transfer.state == TransferState.PREPARING)
+        self._execute(Transfer.delete().where(unwritten))
+
+    def forget(self, transfer_id: int) -> None:
+        """Delete a transfer."""
+        self._execute(Transfer.delete().where(Transfer.id == transfer_id))
+
+    def get(self, transfer_id: int) -> KeptTransfer | None:
+        """Return the transfer with that id; None if there is none."""
+        return next(iter(self._select(Transfer.id == transfer_id)), None)
+
+    def find(self, username: str, key: bytes, uid: str, *, outgoing: bool) -> KeptTransfer | None:
+        """Return the transfer of that line; None if there is none."""
+        which = (Transfer.username == username) & (Transfer.key == key) & (Transfer.uid == uid)
+        return next(iter(self._select(which & (Transfer.outgoing == outgoing))), None)
+
+    def all(self, limit: int | None = None) -> list[KeptTransfer]:
+        """Return the last transfers, oldest first."""
+        query = Transfer.select(*_COLUMNS).where(self._here).order_by(Transfer.id.desc())
+        if limit is not None:
+            query = query.limit(limit)
+        return [_kept(row) for row in reversed(self._rows(query))]
+
+    def in_state(
+        self, state: TransferState, username: str | None = None, *, outgoing: bool
+    ) -> list[KeptTransfer]:
+        """Return the transfers in a state, oldest first: of one contact, or of all."""
+        which = (Transfer.state == state) & (Transfer.outgoing == outgoing)
+        if username is not None:
+            which &= Transfer.username == username
+        return self._select(which)
+
+    def untold(self, username: str, key: bytes) -> list[KeptTransfer]:
+        """Return those that are over without the contact knowing."""
+        which = (Transfer.username == username) & (Transfer.key == key) & ~Transfer.told
+        return self._select(which & Transfer.state.in_(list(OVER)))
+
+    def void(self, transfers: Sequence[KeptTransfer]) -> set[str]:
+        """Return the ids of those of our lines that will not be delivered, with their offers."""
+        uids = [one.uid for one in transfers if one.outgoing and not one.is_over]
+        marks = ", ".join("?" * len(uids))
+        with self._store.errors():
+            rows = self._store.rows(_FAILED.format(marks), (LineState.FAILED, *uids))
+        return {uid for (uid,) in rows}
+
+    def listing(self, transfer_id: int) -> bytes | None:
+        """Return the stored list of a folder's files."""
+        query = Transfer.select(Transfer.listing).where(Transfer.id == transfer_id)
+        return next((as_bytes(data) for (data,) in self._rows(query)), None)
+
+    def accepted_since(self, username: str, at: int) -> int:
+        """Return the bytes of the contact's offers that were accepted since that time."""
+        which = (Transfer.username == username) & ~Transfer.outgoing & (Transfer.at >= at)
+        states = (TransferState.WANTED, TransferState.DONE)
+        found = self._select(which & Transfer.state.in_(states))
+        return sum(one.offer.size for one in found)
+
+    def update(self, transfer_id: int, **fields: Any) -> None:
+        """Change fields of a transfer; see transfer_models.Transfer."""
+        self._execute(Transfer.update(**fields).where(Transfer.id == transfer_id))
+
+    def _select(self, which: Any) -> list[KeptTransfer]:
+        query = Transfer.select(*_COLUMNS).where(self._here & which).order_by(Transfer.id)
+        return [_kept(row) for row in self._rows(query)]
+
+    def _rows(self, query: Any) -> list[Any]:
+        with self._store.errors():
+            return list(query.tuples().execute(self._store.database))
+
+    def _execute(self, query: Any) -> None:
+        with self._store.errors():
+            query.execute(self._store.database)
+
+
+def _kept(row: tuple[Any, ...]) -> KeptTransfer:
+    (number, username, key, outgoing, uid, offer, path, state, reason, pieces, root, told, at) = row
+    return KeptTransfer(
+        number,
+        username,
+        bytes(key),
+        bool(outgoing),
+        uid,
+        read_offer(bytes(offer)),
+        path,
+        TransferState(state),
+        reason,
+        pieces,
+        as_bytes(root),
+        bool(told),
+        at,
+    )
+
+
+_FAILED: Final = "SELECT uid FROM line WHERE outgoing = 1 AND state = ? AND uid IN ({})"

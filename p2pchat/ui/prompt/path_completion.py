@@ -1,0 +1,70 @@
+"""Completes the paths of files, for /send. Reads folders, never files."""
+
+import os
+from collections.abc import Iterator
+from typing import Final
+
+MOST: Final = 200
+"""Entries offered at once."""
+
+_SPECIAL: Final = " \\'\"()&;|<>*?$`!#~"
+
+
+def path_completions(before: str) -> Iterator[tuple[str, int, str]]:
+    """Yield what may stand in the place of the last path in the text before the cursor.
+
+    Each with the number of characters that it replaces, and its meaning. Spaces and the like get a
+    backslash.
+    """
+    typed = _last_word(before)
+    plain = _without_backslashes(typed)
+    folder, _, beginning = plain.rpartition("/")
+    shown_folder = typed[: len(typed) - len(typed.rpartition("/")[2])]
+    where = os.path.expanduser(f"{folder}/" if "/" in plain else ".")
+    try:
+        with os.scandir(where) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError:
+        return
+    hits = [entry for entry in entries if _fits(entry.name, beginning)]
+    for entry in hits[:MOST]:
+        is_folder = _is_folder(entry)
+        name = _with_backslashes(entry.name) + ("/" if is_folder else "")
+        yield shown_folder + name, len(typed), "folder" if is_folder else ""
+
+
+def _fits(name: str, beginning: str) -> bool:
+    is_hidden = name.startswith(".") and not beginning.startswith(".")
+    return name.startswith(beginning) and not is_hidden and name.isprintable()
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _last_word(text: str) -> str:
+    """Return the last word; a space after a backslash belongs to it."""
+    start = len(text)
+    while start:
+        if text[start - 1] == " " and not (start > 1 and text[start - 2] == "\\"):
+            break
+        start -= 1
+    return text[start:]
+
+
+def _with_backslashes(name: str) -> str:
+    return "".join(f"\\{c}" if c in _SPECIAL else c for c in name)
+
+
+def _without_backslashes(typed: str) -> str:
+    plain, escaped = [], False
+    for c in typed:
+        if c == "\\" and not escaped:
+            escaped = True
+        else:
+            plain.append(c)
+            escaped = False
+    return "".join(plain)

@@ -1,0 +1,123 @@
+"""The user's commands about files: /send, /files, /get, /decline and /cancel."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from p2pchat.errors import UsageError
+from p2pchat.protocol.client.file_orders import (
+    CancelFile,
+    DeclineFile,
+    GetFile,
+    ListFiles,
+    SendFile,
+    Transfers,
+)
+from p2pchat.protocol.client.node_order import Done
+from p2pchat.protocol.client.transfers import OVER
+from p2pchat.ui.screen.file_list import NO_FILES, transfer_cells
+from p2pchat.ui.screen.pending_orders import PendingOrders
+from p2pchat.ui.screen.view import View
+from p2pchat.ui.text.commands import Order
+from p2pchat.ui.text.sending_files import why_ask
+
+_LAST = 20
+
+
+class FileOrders:
+    """Gives orders through `orders`, reports to the view; `front()` is the contact in front.
+
+    Raise UsageError.
+    """
+
+    def __init__(self, view: View, orders: PendingOrders, front: Callable[[], str | None]) -> None:
+        self._view = view
+        self._orders = orders
+        self._front = front
+        self._asked_about = ""
+
+    @property
+    def handlers(self) -> Mapping[str, Callable[[Order], None]]:
+        """The handler for each command word."""
+        return {
+            "send": lambda order: self._send(order.argument),
+            "files": lambda _: self._orders.give(ListFiles(), self._tell),
+            "get": lambda order: self._orders.give(self._get(order)),
+            "decline": lambda order: self._orders.give(self._decline(order)),
+            "cancel": self._cancel,
+        }
+
+    def _send(self, typed: str) -> None:
+        contact = self._front()
+        if contact is None:
+            raise UsageError("you are in no chat", advice="/chat NAME starts one")
+        paths = paths_in(typed)
+        for path in paths:
+            if not path.exists():
+                raise UsageError(f"there is no file {path}", advice="Tab completes paths")
+        reasons = [reason for path in paths if (reason := why_ask(path))]
+        if reasons and self._asked_about != typed:
+            self._asked_about = typed
+            self._view.tell(f"{reasons[0]}: type the same again to send it")
+            return
+        self._asked_about = ""
+        for path in paths:
+            self._orders.give(SendFile(contact, str(path.absolute())))
+
+    def _get(self, order: Order) -> GetFile:
+        number = _number(order)
+        return GetFile(number, "" if number else self._front() or "")
+
+    def _decline(self, order: Order) -> DeclineFile:
+        number = _number(order)
+        return DeclineFile(number, "" if number else self._front() or "")
+
+    def _cancel(self, order: Order) -> None:
+        number = _number(order)
+        if number:
+            self._orders.give(CancelFile(number), self._cancelled)
+        else:
+            self._orders.give(ListFiles(), self._cancel_last)
+
+    def _cancel_last(self, found: Transfers) -> None:
+        """Cancel the last transfer with the contact in front that is not over."""
+        front = self._front()
+        going_on = [one.id for one in found.transfers if one.state not in OVER]
+        ours = [one.id for one in found.transfers if one.id in going_on and one.user == front]
+        if not (ours or going_on):
+            raise UsageError("no transfer is going on")
+        self._orders.give(CancelFile((ours or going_on)[-1]), self._cancelled)
+
+    def _cancelled(self, _: Done) -> None:
+        self._view.tell("cancelled: /files")
+
+    def _tell(self, found: Transfers) -> None:
+        for one in found.transfers[-_LAST:]:
+            number, name, size, contact, state = transfer_cells(one)
+            self._view.tell(f"{number}: {name} ({size}) {contact}: {state}")
+        if not found.transfers:
+            self._view.tell(NO_FILES)
+
+
+def paths_in(typed: str) -> list[Path]:
+    """Return the paths in a typed text; spaces in a path need quotes or backslashes.
+
+    A text that is one existing path needs none. Raise UsageError if quotes are open.
+    """
+    whole = Path(typed).expanduser()
+    if whole.exists():
+        return [whole]
+    try:
+        words = shlex.split(typed)
+    except ValueError as error:
+        raise UsageError(f"{typed!r}: {str(error).lower()}") from None
+    return [Path(word).expanduser() for word in words]
+
+
+def _number(order: Order) -> int:
+    """Return the typed number of a transfer; 0 if there is none."""
+    if not order.argument:
+        return 0
+    if not order.argument.isdecimal() or not int(order.argument):
+        raise UsageError(f"{order.argument!r} is not a number of /files")
+    return int(order.argument)

@@ -1,0 +1,20 @@
+"""Which files are perhaps offered by mistake. Looks at names and folders, not at contents."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+MANY: Final = 1000
+
+
+def why_ask(path: Path) -> str:
+    """Return why to ask before a file or folder is sent; empty if there is no reason."""
+    if path.name.startswith(".") and path.name.strip("."):
+        return f"{path.name} is hidden"
+    if path.is_dir():
+        count = 0
+        for _, _, names in os.walk(path):
+            count += len(names)
+            if count > MANY:
+                return f"{path} has more than {MANY} files"
+    return ""

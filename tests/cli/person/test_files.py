@@ -1,0 +1,162 @@
+"""`p2p send-file`, `p2p send --file` and `p2p files`, by real processes."""
+
+import json
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.people import People
+from tests.programs import Program, running
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A folder for what is sent."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+def make(path: Path, size: int) -> Path:
+    path.write_bytes(random.Random(size).randbytes(size))
+    return path
+
+
+def there(people: People, name: str = "") -> Path:
+    return Path(people.env["bob"]["HOME"]) / "Downloads" / "p2pchat" / "alice" / name
+
+
+def set_files(people: People, what: str) -> None:
+    assert people.run("bob", "contacts", "files", "alice", what)[0] == 0
+
+
+def test_taken_without_asking(people: People, work: Path) -> None:
+    """Exit 0 means that it is verified at bob; without a terminal, one line tells of each."""
+    set_files(people, "50MB")
+    (work / "photos").mkdir()
+    paths = [make(work / "a.bin", 300_000), make(work / "b.txt", 10)]
+    make(work / "photos" / "c.jpg", 100_000)
+    with running(people.start("bob", "--headless")) as bob:
+        code, said, err = people.run(
+            "alice", "send-file", "bob", *map(str, paths), str(work / "photos"), "--wait", "60"
+        )
+        assert (code, said) == (0, []), err
+        assert sorted(line for line in err.splitlines() if "verified" in line) == [
+            "bob has a.bin, verified",
+            "bob has b.txt, verified",
+            "bob has photos/, verified",
+        ]
+        bob.signal(signal.SIGTERM)
+        bob.end()
+    for path in paths:
+        assert there(people, path.name).read_bytes() == path.read_bytes()
+    assert there(people, "photos/c.jpg").stat().st_size == 100_000
+    code, said, _ = people.run("alice", "files", "--json")
+    listed = [json.loads(line) for line in said]
+    assert [(one["name"], one["state"]) for one in listed] == [
+        ("a.bin", "done"),
+        ("b.txt", "done"),
+        ("photos/", "done"),
+    ]
+
+
+def test_got_by_number(people: People, work: Path, tmp_path: Path) -> None:
+    """`p2p files get` prints where it is, in the folder that was asked for."""
+    path = make(work / "a.bin", 200_000)
+    with running(people.start("bob", "--headless")) as bob:
+        sending = Program("send-file", "bob", str(path), env=people.env["alice"])
+        bob_sees = ""
+        while "a.bin" not in bob_sees:
+            bob_sees = "\n".join(people.run("bob", "files")[1])
+        code, said, err = people.run("bob", "files", "get", "1", "--to", str(tmp_path / "to"))
+        assert (code, said) == (0, [str(tmp_path / "to" / "a.bin")]), err
+        assert sending.end()[0] == 0
+        assert people.run("bob", "files", "get", "1")[0] == 2
+        bob.signal(signal.SIGTERM)
+        bob.end()
+    assert (tmp_path / "to" / "a.bin").read_bytes() == path.read_bytes()
+
+
+def test_declined(people: People, work: Path) -> None:
+    """Exit 7."""
+    set_files(people, "never")
+    with running(people.start("bob", "--headless")) as bob:
+        code, _, err = people.run("alice", "send-file", "bob", str(make(work / "a", 100_000)))
+        assert code == 7
+        assert "bob declines a" in err
+        bob.signal(signal.SIGTERM)
+        bob.end()
+
+
+def test_offline(people: People, work: Path) -> None:
+    """Exit 6: the offer waits, and the error says what is needed."""
+    code, _, err = people.run("alice", "send-file", "bob", str(make(work / "a", 100_000)))
+    assert code == 6
+    assert "bob is offline" in err
+    code, said, _ = people.run("alice", "files")
+    assert code == 0
+    assert "offered" in " ".join(said)
+    assert people.run("alice", "files", "cancel", "1")[0] == 0
+    assert "cancelled" in " ".join(people.run("alice", "files")[1])
+
+
+def test_not_accepted_in_time(people: People, work: Path) -> None:
+    """Exit 6 after --wait."""
+    with running(people.start("bob", "--headless")) as bob:
+        path = str(make(work / "a", 100_000))
+        code, _, err = people.run("alice", "send-file", "bob", path, "--wait", "1")
+        assert code == 6
+        assert "bob has not accepted it yet" in err
+        bob.signal(signal.SIGTERM)
+        bob.end()
+
+
+def test_stdin_and_text(people: People, work: Path) -> None:
+    """A text goes before; stdin needs a name, and leaves no file behind."""
+    set_files(people, "50MB")
+    with running(people.start("bob", "--headless")) as bob:
+        code, _, err = people.run(
+            "alice", "send", "bob", "the log", "--file", "-", "--name", "build.log", stdin="made\n"
+        )
+        assert code == 0, err
+        bob.signal(signal.SIGTERM)
+        bob.end()
+    assert there(people, "build.log").read_bytes() == b"made\n"
+    texts = [text for _, text, _ in people.texts("bob", "alice")]
+    assert texts[-2:] == ["the log", "offers build.log (5 bytes)"]
+    assert not list((Path(people.env["alice"]["P2P_HOME"]) / "data" / "sent").iterdir())
+    assert people.run("alice", "send", "bob", "--file", "-")[0] == 2
+    assert people.run("alice", "send", "bob", "--file", str(work), "--name", "x")[0] == 2
+
+
+def test_settings(people: People) -> None:
+    """What becomes of a contact's files; nonsense is refused."""
+    code, said, _ = people.run("bob", "contacts", "files", "alice")
+    assert (code, said) == (0, ["you are asked about each file of alice"])
+    set_files(people, "100MB")
+    assert "up to 100.0 MB each" in people.run("bob", "contacts", "files", "alice")[1][0]
+    assert people.run("bob", "contacts", "files", "alice", "often")[0] == 2
+    assert people.run("bob", "contacts", "files", "nobody", "ask")[0] == 2
+
+
+def test_bot(people: People, work: Path) -> None:
+    """A program offers, accepts and follows by JSON."""
+    path = make(work / "a.bin", 150_000)
+    bob, alice = (Program("login", "--json", env=people.env[name]) for name in ("bob", "alice"))
+    for program in (bob, alice):
+        program.wait_for("logged_in")
+    alice.type(json.dumps({"command": "send-file", "to": "bob", "path": str(path)}))
+    offered = json.loads(bob.wait_for('"file_offered"').string)
+    assert (offered["name"], offered["size"], offered["from"]) == ("a.bin", 150_000, "alice")
+    bob.type(json.dumps({"command": "get", "transfer": offered["transfer"]}))
+    received = json.loads(bob.wait_for('"file_received"').string)
+    assert Path(received["path"]).read_bytes() == path.read_bytes()
+    delivered = json.loads(alice.wait_for('"file_delivered"').string)
+    assert delivered["sum"] == received["sum"]
+    bob.type('{"command":"files"}')
+    assert '"state": "done"' in bob.wait_for(r'"files": \[').string
+    for program in (alice, bob):
+        program.type('{"command":"quit"}')
+        assert program.end()[0] == 0

@@ -1,0 +1,289 @@
+"""Files between two whole nodes: what is offered, accepted, moved, refused, and resumed.
+
+Nodes, TLS and disks are real; only the network is in memory, and the clock is moved by hand.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import UsageError
+from p2pchat.protocol.client.events import TextReceived
+from p2pchat.protocol.client.file_events import (
+    FileDeclined,
+    FileDelivered,
+    FileFailed,
+    FileOffered,
+    FileReceived,
+    FileWaiting,
+)
+from p2pchat.protocol.client.transfers import TransferState
+from p2pchat.protocol.files.pieces import PIECE_BYTES
+from tests.fakes import advance, settle
+from tests.file_people import Two
+from tests.world import World
+
+
+@pytest.fixture
+def two(secure_world: World, tmp_path: Path) -> Iterator[Two]:
+    """Two users with a link between them."""
+    two = Two(secure_world, tmp_path)
+    yield two
+    two.end()
+
+
+def test_file_is_offered_accepted_and_there(two: Two) -> None:
+    """Both are told; it has alice's bytes, and nothing else is left in the folder."""
+    path = two.file(3 * PIECE_BYTES + 5)
+    two.offer(path)
+    two.until(lambda: bool(two.heard("bob", FileOffered)))
+    [offered] = two.heard("bob", FileOffered)
+    assert (offered.name, offered.size, offered.taken) == ("report.pdf", 3 * PIECE_BYTES + 5, False)
+    [line] = two.heard("bob", TextReceived)
+    assert line.text == "offers report.pdf (3.1 MB)"
+    assert not two.inbox.exists()
+    there = two.get()
+    assert there == two.inbox / "report.pdf"
+    assert there.read_bytes() == path.read_bytes()
+    assert os.listdir(two.inbox) == ["report.pdf"]
+    two.until(lambda: bool(two.heard("alice", FileDelivered)))
+    [received] = two.heard("bob", FileReceived)
+    [delivered] = two.heard("alice", FileDelivered)
+    assert received.sum == delivered.sum
+    assert there.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, PIECE_BYTES])
+def test_files_of_any_size(two: Two, size: int) -> None:
+    """Small ones come with their offer, and get no name before they are accepted."""
+    path = two.file(size)
+    two.offer(path)
+    two.until(lambda: bool(two.heard("bob", FileOffered)))
+    assert not two.inbox.exists()
+    assert two.get().read_bytes() == path.read_bytes()
+    two.until(lambda: bool(two.heard("alice", FileDelivered)))
+
+
+def test_folder(two: Two) -> None:
+    """Its files, also empty and nested ones, with their permission to be run; no links."""
+    folder = two.folder / "photos"
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "empty").write_bytes(b"")
+    (folder / "a" / "b" / "run").write_bytes(b"#!/bin/sh\n")
+    (folder / "a" / "b" / "run").chmod(0o755)
+    (folder / "big").write_bytes(random.Random(1).randbytes(2 * PIECE_BYTES + 9))
+    (folder / "link").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "pipe")
+    two.offer(folder)
+    there = two.get()
+    found = sorted(str(p.relative_to(there)) for p in there.rglob("*") if p.is_file())
+    assert found == ["a/b/run", "big", "empty"]
+    for name in found:
+        assert (there / name).read_bytes() == (folder / name).read_bytes()
+    assert os.access(there / "a/b/run", os.X_OK)
+    assert not os.access(there / "big", os.X_OK)
+    assert os.listdir(two.inbox) == ["photos"]
+
+
+def test_empty_folder(two: Two) -> None:
+    """A folder without files is a folder without files."""
+    (two.folder / "nothing").mkdir()
+    two.offer(two.folder / "nothing")
+    assert os.listdir(two.get()) == []
+
+
+def test_taken_names_get_numbers(two: Two) -> None:
+    """Neither a file nor a folder, nor a link to elsewhere, is ever overwritten."""
+    path = two.file(100)
+    two.inbox.mkdir(parents=True)
+    (two.inbox / "report.pdf").write_text("mine")
+    (two.inbox / "report (2).pdf").symlink_to(two.folder / "elsewhere")
+    two.offer(path)
+    assert two.get() == two.inbox / "report (3).pdf"
+    assert (two.inbox / "report.pdf").read_text() == "mine"
+    assert not (two.folder / "elsewhere").exists()
+    folder = two.folder / "x"
+    folder.mkdir()
+    (folder / "y").write_text("z")
+    (two.inbox / "x").mkdir()
+    two.offer(folder)
+    assert two.get() == two.inbox / "x (2)"
+    assert os.listdir(two.inbox / "x") == []
+
+
+def test_declined(two: Two) -> None:
+    """Alice is told at once; nothing was stored."""
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.bob.node.files.decline(two.theirs().id)
+    two.until(lambda: bool(two.heard("alice", FileDeclined)))
+    assert two.alice.node.files.all()[-1].state is TransferState.DECLINED
+    assert not two.inbox.exists()
+    with pytest.raises(UsageError, match="it is over"):
+        two.bob.node.files.decline(two.theirs().id)
+
+
+def test_declined_while_the_sender_is_away(two: Two) -> None:
+    """The sender is told at the next link, and once."""
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.goes("alice")
+    two.bob.node.files.decline(two.theirs().id)
+    two.comes("alice")
+    two.until(lambda: bool(two.heard("alice", FileDeclined)))
+    two.goes("alice")
+    two.comes("alice")
+    two.until(lambda: two.alice.node.chat("bob") is not None)
+    advance(two.loop, 60)
+    assert not two.heard("alice", FileDeclined)
+
+
+def test_cancelled_by_the_sender(two: Two) -> None:
+    """What has come is deleted."""
+    one = two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.alice.node.files.cancel(one.id)
+    two.until(lambda: bool(two.heard("bob", FileFailed)))
+    assert two.theirs().state is TransferState.CANCELLED
+    with pytest.raises(UsageError):
+        two.alice.node.files.cancel(one.id)
+
+
+def test_goes_on_after_both_restart(two: Two) -> None:
+    """From the last piece: what came is not sent again, and no part is left."""
+    path = two.file(8 * PIECE_BYTES)
+    two.offer(path)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    stopped: list[int] = []
+
+    def stop() -> None:
+        if not stopped and two.bob.node.files.moving:
+            stopped.append(two.bob.node.files.moving[0].done)
+            two.world.internet.cut_all("10.0.0.3")
+
+    two.bob.node.on_changed = stop
+    two.bob.node.files.get(two.theirs().id)
+    two.until(lambda: bool(stopped))
+    two.goes("bob"), two.goes("alice")
+    assert two.bob.node.files.all()[-1].state is TransferState.WANTED
+    two.comes("alice"), two.comes("bob")
+    two.until(lambda: two.theirs().state is TransferState.DONE)
+    assert Path(two.theirs().path).read_bytes() == path.read_bytes()
+    assert os.listdir(two.inbox) == ["report.pdf"]
+
+
+def test_file_that_has_changed_since(two: Two) -> None:
+    """Alice's node refuses to give it, and both are told."""
+    path = two.file(100_000)
+    two.offer(path)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    path.write_bytes(b"x" * 100_000)
+    two.bob.node.files.get(two.theirs().id)
+    two.until(lambda: bool(two.heard("bob", FileFailed)))
+    two.until(lambda: bool(two.heard("alice", FileFailed)))
+    assert "has changed" in two.heard("bob", FileFailed)[0].error.what
+    assert two.theirs().state is TransferState.FAILED
+    assert not (two.inbox / "report.pdf").exists()
+
+
+def test_no_room_then_room(two: Two) -> None:
+    """It waits, says so on both sides, and goes on by itself."""
+    two.goes("bob")
+    two.comes("bob", keep_free=2**60)
+    path = two.file(100_000)
+    two.offer(path)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.bob.node.files.get(two.theirs().id)
+    two.until(lambda: bool(two.heard("bob", FileWaiting)))
+    assert "there is no room" in two.heard("bob", FileWaiting)[-1].why
+    two.until(lambda: bool(two.heard("alice", FileWaiting)))
+    assert "disk is full" in two.heard("alice", FileWaiting)[-1].why
+    two.goes("bob")
+    two.comes("bob")
+    two.until(lambda: two.theirs().state is TransferState.DONE)
+    assert Path(two.theirs().path).read_bytes() == path.read_bytes()
+
+
+def test_taken_without_asking(two: Two) -> None:
+    """Up to the size for that contact; what is larger is asked about."""
+    two.bob.node.contacts.set_files("alice", "200000")
+    two.offer(two.file(200_000))
+    two.until(lambda: bool(two.heard("bob", FileReceived)))
+    two.offer(two.file(200_001, "larger"))
+    two.until(lambda: len(two.heard("bob", FileOffered)) == 2)
+    assert [event.taken for event in two.heard("bob", FileOffered)] == [True, False]
+    assert two.theirs().state is TransferState.OFFERED
+
+
+def test_never(two: Two) -> None:
+    """Files of a contact can be declined without a word."""
+    two.bob.node.contacts.set_files("alice", "never")
+    two.offer(two.file(10))
+    two.until(lambda: bool(two.heard("alice", FileDeclined)))
+    assert not two.heard("bob", FileOffered)
+
+
+def test_open_offers_have_a_limit(two: Two) -> None:
+    """The oldest one is declined."""
+    path = two.file(1)
+    for _ in range(51):
+        two.offer(path)
+    two.until(lambda: len(two.bob.node.files.all()) == 51)
+    states = [one.state for one in two.bob.node.files.all()]
+    assert states.count(TransferState.OFFERED) == 50
+    assert states[0] is TransferState.DECLINED
+
+
+def test_offer_to_a_user_who_is_offline(two: Two) -> None:
+    """The offer waits like any line; the bytes come when both are there."""
+    two.goes("bob")
+    path = two.file(100_000)
+    two.offer(path)
+    two.comes("bob")
+    assert two.get().read_bytes() == path.read_bytes()
+
+
+def test_refusals(two: Two, tmp_path: Path) -> None:
+    """Each has a reason in words."""
+    with pytest.raises(UsageError, match="cannot be read"):
+        two.offer(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        two.offer(Path("/dev/null"))
+    with pytest.raises(UsageError, match="full path"):
+        two.offer(Path("report.pdf"))
+    with pytest.raises(UsageError, match="there is no transfer"):
+        two.bob.node.files.get(7)
+    with pytest.raises(UsageError, match="nothing is offered"):
+        two.bob.node.files.number_for("alice", 0)
+    with pytest.raises(UsageError, match="somebody else"):
+        two.alice.node.files.offer("alice", tmp_path, "", lambda *_: None, lambda _: None)
+    one = two.offer(two.file(10))
+    with pytest.raises(UsageError, match="you are sending"):
+        two.alice.node.files.get(one.id)
+
+
+def test_blocked_contact_gets_nothing(two: Two) -> None:
+    """What is wanted of a blocked contact fails."""
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.goes("alice")
+    two.bob.node.files.get(two.theirs().id)
+    two.bob.node.trust.block("alice", blocked=True)
+    settle(two.loop)
+    assert two.theirs().state is TransferState.FAILED
+
+
+def test_several_at_once(two: Two) -> None:
+    """All arrive, whatever has to wait for a free slot."""
+    paths = [two.file(300_000 + n, f"file{n}") for n in range(7)]
+    for path in paths:
+        two.offer(path)
+    two.until(lambda: len(two.bob.node.files.all()) == 7)
+    for one in two.bob.node.files.all():
+        two.bob.node.files.get(one.id)
+    two.until(lambda: all(one.state is TransferState.DONE for one in two.bob.node.files.all()))
+    for path in paths:
+        assert (two.inbox / path.name).read_bytes() == path.read_bytes()
