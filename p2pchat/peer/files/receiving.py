@@ -114,6 +114,7 @@ class Receiving:
             state = TransferState.CANCELLED
         why = _REFUSED.get(message.reason, "its sender refuses it")
         self._fail(kept, P2PError(why), state, told=True)
+        self._discard(kept)
 
     def cancel(self, kept: KeptTransfer, state: TransferState) -> None:
         """End a transfer for good; its part is deleted."""

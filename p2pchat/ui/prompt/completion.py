@@ -23,8 +23,13 @@ class CommandCompleter(Completer):
         """Yield the completions."""
         before = document.text_before_cursor
         if takes_path(before):
-            for text, length, meaning in path_completions(before.partition(" ")[2]):
-                yield Completion(text, start_position=-length, display_meta=meaning)
+            for path in path_completions(before.partition(" ")[2]):
+                yield Completion(
+                    path.text,
+                    start_position=-path.length,
+                    display=path.name,
+                    display_meta=path.meaning,
+                )
             return
         typed = len(before.rpartition(" ")[2])
         for text, meaning in complete(before, self._names()):

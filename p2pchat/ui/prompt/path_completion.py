@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 MOST: Final = 200
 """Entries offered at once."""
@@ -10,11 +10,19 @@ MOST: Final = 200
 _SPECIAL: Final = " \\'\"()&;|<>*?$`!#~"
 
 
-def path_completions(before: str) -> Iterator[tuple[str, int, str]]:
+class PathCompletion(NamedTuple):
+    """What may stand in the place of the last `length` characters; it is shown as `name`."""
+
+    text: str
+    length: int
+    name: str
+    meaning: str
+
+
+def path_completions(before: str) -> Iterator[PathCompletion]:
     """Yield what may stand in the place of the last path in the text before the cursor.
 
-    Each with the number of characters that it replaces, and its meaning. Spaces and the like get a
-    backslash.
+    Spaces and the like get a backslash.
     """
     typed = _last_word(before)
     plain = _without_backslashes(typed)
@@ -29,8 +37,9 @@ def path_completions(before: str) -> Iterator[tuple[str, int, str]]:
     hits = [entry for entry in entries if _fits(entry.name, beginning)]
     for entry in hits[:MOST]:
         is_folder = _is_folder(entry)
-        name = _with_backslashes(entry.name) + ("/" if is_folder else "")
-        yield shown_folder + name, len(typed), "folder" if is_folder else ""
+        slash, meaning = ("/", "folder") if is_folder else ("", "")
+        text = shown_folder + _with_backslashes(entry.name) + slash
+        yield PathCompletion(text, len(typed), entry.name + slash, meaning)
 
 
 def _fits(name: str, beginning: str) -> bool:

@@ -19,7 +19,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(before: str) -> list[tuple[str, int]]:
-    return [(text, length) for text, length, _ in path_completions(before)]
+    return [(one.text, one.length) for one in path_completions(before)]
 
 
 def test_names(here: Path) -> None:
