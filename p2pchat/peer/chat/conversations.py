@@ -366,10 +366,10 @@ class Conversations:
             self._on_event(ContactAway(contact, error))
 
     def _open_waiting(self) -> None:
-        """Start a conversation with each contact for whom lines are queued, or whose files are
-        wanted.
+        """Start a conversation with each contact for whom lines are queued, or with whom files
+        move.
         """
-        for contact in {*self._history.waiting(), *self._files.senders}:
+        for contact in {*self._history.waiting(), *self._files.concerned}:
             self._table.with_pinned(contact)
 
     def _queue_for(self, contact: str) -> Conversation | Notes | None:

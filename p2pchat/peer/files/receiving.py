@@ -132,7 +132,8 @@ class Receiving:
     def drop(self, contact: str) -> None:
         """Stop and forget what is wanted of a contact, whose key is another one now."""
         for kept in self._of(contact):
-            self._fail(kept, P2PError(f"{contact} has another key now"), TransferState.FAILED)
+            error = P2PError(f"{contact} was blocked, or has another key now")
+            self._fail(kept, error, TransferState.FAILED, told=True)
 
     def _of(self, contact: str) -> list[KeptTransfer]:
         return [kept for kept in self._wanted.values() if kept.username == contact]
@@ -177,6 +178,7 @@ class Receiving:
         talk = self._talk_with(kept.username)
         if talk is not None and talk.key == kept.key:
             talk.send(FileDone(kept.uid, root))
+            talk.look_for_link()
         self._try_others()
 
     def _failed(self, kept: KeptTransfer, error: P2PError, pieces: int) -> None:

@@ -191,13 +191,13 @@ class Transfers:
     # What conversations report
 
     def needs_link(self, contact: str) -> bool:
-        """Return whether a link to the contact is needed for something that is wanted."""
-        return self._receiving.needs_link(contact)
+        """Return whether a link to the contact is needed: something is wanted, or to be told."""
+        return self._receiving.needs_link(contact) or contact in self._store.to_tell
 
     @property
-    def senders(self) -> set[str]:
-        """The contacts of whom something is wanted that is not here."""
-        return self._receiving.senders
+    def concerned(self) -> set[str]:
+        """The contacts of whom something is wanted, or to whom something is to be told."""
+        return self._receiving.senders | self._store.to_tell
 
     def uses_link(self, contact: str) -> bool:
         """Return whether a link to the contact must stay: something moves, or is wanted."""
@@ -308,10 +308,12 @@ class Transfers:
         self._store.update(kept.id, told=False)
         talk = self._talk_with(kept.username)
         if talk is None or talk.key != kept.key:
+            self._store.update(kept.id, told=True)  # nobody is there to be told
             return
         if kept.outgoing:
             talk.withdraw(kept.uid)
         self._tell(talk, kept._replace(state=state))
+        talk.look_for_link()
 
     def _tell(self, talk: FileTalk, kept: KeptTransfer) -> None:
         """Tell the contact how a transfer has ended; it answers that it knows."""

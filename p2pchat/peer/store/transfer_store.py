@@ -38,6 +38,9 @@ class KeptTransfer(NamedTuple):
         return self.state in OVER
 
 
+_TOLD_WITHIN_MS: Final = 14 * 24 * 3600 * 1000
+"""After that, no link is sought any more only to tell a contact how a transfer has ended."""
+
 _COLUMNS: Final = [getattr(Transfer, name) for name in KeptTransfer._fields]
 
 
@@ -48,6 +51,17 @@ class TransferStore:
         self._store = store
         self._registry = registry
         self._here = Transfer.registry == registry
+        self._to_tell: set[str] | None = None  # as it is on disk, if that is known
+
+    @property
+    def to_tell(self) -> set[str]:
+        """The contacts who do not know how a recent transfer has ended."""
+        if self._to_tell is None:
+            since = now_ms() - _TOLD_WITHIN_MS
+            which = ~Transfer.told & Transfer.state.in_(list(OVER)) & (Transfer.at >= since)
+            query = Transfer.select(Transfer.username).where(self._here & which).distinct()
+            self._to_tell = {username for (username,) in self._rows(query)}
+        return self._to_tell
 
     def prepare(
         self, username: str, key: bytes, uid: str, offer: Offer, path: str, listing: bytes | None
@@ -129,6 +143,7 @@ class TransferStore:
 
     def update(self, transfer_id: int, **fields: Any) -> None:
         """Change fields of a transfer; see transfer_models.Transfer."""
+        self._to_tell = None
         self._execute(Transfer.update(**fields).where(Transfer.id == transfer_id))
 
     def _select(self, which: Any) -> list[KeptTransfer]:
