@@ -101,6 +101,10 @@ class BulkConnection:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
+    def abort(self) -> None:
+        """Close at once; the remote sees that the connection broke."""
+        self._socket.close()
+
     def close(self) -> None:
         """Announce the end, wait briefly for the remote to do the same, and close."""
         with suppress(LinkLost, TimedOut, RemoteProtocolError, OSError):

@@ -45,10 +45,10 @@ class HostileContact:
         assert link.hear() == ("CHAT_REQ_RESP", ACCEPTED)
         return link
 
-    def call(self, port: int) -> Raw:
+    def call(self, port: int, *, can: Sequence[str] = ()) -> Raw:
         """Call a node that knows us; return the link, on which SYNC is due."""
         link = self.dial(port)
-        assert link.ask("CHAT_REQ", json.dumps({"username": self.name})) == (
+        assert link.ask("CHAT_REQ", json.dumps({"username": self.name, "can": list(can)})) == (
             "CHAT_REQ_RESP",
             ACCEPTED,
         )

@@ -201,8 +201,7 @@ class _Gift:
         connection = self._connection = self._around.bulk(link)
         job = partial(self._give, connection)
         if not self._around.worker.submit(job, self._finished, self._end, patient=True):
-            connection.stop()
-            connection.close()
+            connection.abort()
             self._end(LinkLost("too much is going on"))
 
     def _give(self, connection: BulkConnection) -> bytes:
@@ -215,9 +214,12 @@ class _Gift:
         pace = Pace(self._around.policy.rate)
         try:
             with closing(Source(Path(kept.path), files)) as source:
-                return give(connection, What(source, self.sums, progress, listing, pace), had)
-        finally:
-            connection.close()
+                root = give(connection, What(source, self.sums, progress, listing, pace), had)
+        except BaseException:
+            connection.abort()
+            raise
+        connection.close()
+        return root
 
     def _finished(self, root: bytes) -> None:
         self._connection = None

@@ -183,11 +183,15 @@ class Reception:
 
         taker = Taker(open_part_now, keep_free=self._keep_free, progress=progress)
         try:
-            return taker.take(connection)
+            outcome = taker.take(connection)
+        except BaseException:
+            connection.abort()
+            raise
         finally:
             for part in parts:
                 part.close()
-            connection.close()
+        connection.close()
+        return outcome
 
     def _note_listing(self, listing: bytes) -> None:
         self._listing = listing
@@ -201,6 +205,8 @@ class Reception:
     def _submit(self, job: Callable[[], object], then: Callable[..., None]) -> None:
         self._in_thread = True
         if not self._around.worker.submit(job, then, self._end, patient=True):
+            if self._connection is not None:
+                self._connection.abort()
             self._end(LinkLost("too much is going on"))
 
     def _end(self, error: P2PError) -> None:
