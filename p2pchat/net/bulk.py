@@ -70,7 +70,7 @@ class BulkConnection:
                 return data
             if self._engines and self._engines[0].ended:
                 return b""
-            data = self._decrypted(0)
+            data = self._all_decrypted()
             if data:
                 return data
             if self._engines and self._engines[0].ended:
@@ -119,6 +119,13 @@ class BulkConnection:
             while self._socket.recv_into(self._buffer):
                 pass
         self._socket.close()
+
+    def _all_decrypted(self) -> bytes:
+        """Return all that can be decrypted now: one TLS record after the other costs more."""
+        records = []
+        while data := self._decrypted(0):
+            records.append(data)
+        return b"".join(records)
 
     def _decrypted(self, level: int) -> bytes:
         """Return what the engine of that level can decrypt now; the last is the outermost."""

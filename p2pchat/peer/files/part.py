@@ -67,6 +67,7 @@ class Part:
         self.folder = folder
         """The folder where it will be."""
         self._name = name
+        self._path = folder / name
         self._size = size
         stem = f".{name}.{uid}"
         part_name = f"{stem}{PART_SUFFIX}"
@@ -75,7 +76,7 @@ class Part:
         self._filled = 0  # bytes of the piece that is coming
         self.pieces = 0
         """How many pieces are here and verified."""
-        with _errors(folder / name):
+        with _errors(self._path):
             self._dir = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self._sums = -1
             self._data: Stored | None = None
@@ -107,15 +108,15 @@ class Part:
         Raise DiskFull if fewer than `keep_free` bytes would remain.
         """
         self.check_room(keep_free)
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             self._stored.reserve()
 
     def check_room(self, keep_free: int) -> None:
         """Raise DiskFull if there is no room for what is missing, and `keep_free` more bytes."""
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             found = os.fstatvfs(self._dir)
         if found.f_bavail * found.f_frsize < self.missing + keep_free:
-            raise _no_room(self.folder / self._name)
+            raise _no_room(self._path)
 
     def root(self) -> bytes:
         """Return the root over the received pieces, to be compared with the sender's."""
@@ -127,7 +128,7 @@ class Part:
             raise WrongSum("the sender wants to leave out pieces that are not here")
         self.pieces = pieces
         self._begin_piece()
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             os.ftruncate(self._sums, pieces * SUM_BYTES)
 
     def write(self, data: bytes | memoryview) -> None:
@@ -135,8 +136,10 @@ class Part:
         if self.is_whole or self._filled + len(data) > piece_size(self._size, self.pieces):
             raise WrongSum("more bytes came than were offered")
         at = self.pieces * PIECE_BYTES + self._filled
-        with _errors(self.folder / self._name):
+        try:
             self._stored.write(memoryview(data), at)
+        except OSError as error:
+            raise _failed(self._path, error) from error
         self._hash.update(data)
         self._filled += len(data)
 
@@ -146,14 +149,14 @@ class Part:
         if not is_complete or self._hash.digest() != expected:
             self._begin_piece()
             raise WrongSum("a piece was damaged on its way")
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             os.pwrite(self._sums, expected, self.pieces * SUM_BYTES)
         self.pieces += 1
         self._begin_piece()
 
     def sync(self) -> None:
         """Return once all pieces survive a power failure; the bytes before their sums."""
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             self._stored.sync()
             os.fdatasync(self._sums)
 
@@ -165,7 +168,7 @@ class Part:
         """
         if not self.is_whole or self.root() != root:
             raise WrongSum("what came is not what was offered")
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             if not self._named:
                 self._stored.complete()
                 identity = self._stored.identity().to_bytes(_IDENTITY_BYTES, "big")
@@ -178,7 +181,7 @@ class Part:
 
     def discard(self) -> None:
         """Delete the part."""
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             self._remove()
 
     def close(self) -> None:
@@ -223,7 +226,7 @@ class Part:
         return os.pread(self._sums, SUM_BYTES, piece * SUM_BYTES)
 
     def _read_sums(self) -> Iterator[bytes]:
-        with _errors(self.folder / self._name):
+        with _errors(self._path):
             for piece in range(self.pieces):
                 yield self._listed_sum(piece)
 
@@ -237,7 +240,7 @@ class Part:
             with suppress(FileExistsError):
                 self._stored.give(name)
                 return name
-        raise PartError(f"too many files are named like {self.folder / self._name}")
+        raise PartError(f"too many files are named like {self._path}")
 
     def _names(self) -> Iterator[str]:
         yield self._name
@@ -272,9 +275,13 @@ def _errors(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise _no_room(file) from error
-        raise PartError(f"{file} cannot be written: {error.strerror}") from error
+        raise _failed(file, error) from error
+
+
+def _failed(file: Path, error: OSError) -> PartError:
+    if error.errno in _FULL:
+        return _no_room(file)
+    return PartError(f"{file} cannot be written: {error.strerror}")
 
 
 def _no_room(file: Path) -> DiskFull:
