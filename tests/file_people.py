@@ -99,7 +99,7 @@ class Two:
         found: list[Transfer] = []
         errors: list[P2PError] = []
         self.alice.node.files.offer(
-            "bob", path, name, lambda transfer, _: found.append(transfer), errors.append
+            "bob", path, name, lambda transfer, *_: found.append(transfer), errors.append
         )
         self.until(lambda: bool(found or errors))
         if errors:

@@ -77,6 +77,9 @@ class Progress(Protocol):
     def tell(self, event: Event) -> None:
         """Show an event about a transfer of the command."""
 
+    def left_out(self, path: Path, count: int) -> None:
+        """Show how many links and the like of a folder are not sent."""
+
 
 def send_files(
     settings: Settings,
@@ -99,23 +102,44 @@ def send_files(
         if text:
             client.ask(Send(name, text), ANSWER_TIMEOUT)
         watch = _Watch(client, progress)
-        numbers: dict[int, str] = {}
-        first: P2PError | None = None
-        for path, other_name in files:
-            known = 0.0 if first or trouble else _acknowledged_within(wait)
-            order = SendFile(name, str(path.absolute()), other_name, known)
-            try:
-                [transfer] = client.ask(order, known + _SCAN_TIMEOUT).transfers
-            except ContactOffline as error:
-                first = first or _later(trouble or error, contact)
-            else:
-                numbers[transfer.id] = name
-        watch.wait(numbers, wait)
-        failed = next(filter(None, (watch.outcomes.get(number) for number in numbers)), first)
-        if failed is not None:
-            raise failed
+        numbers, failed = _offer_all(client, name, files, wait, trouble, progress)
+        watch.wait(dict.fromkeys(numbers, name), wait)
+        error = next(filter(None, (watch.outcomes.get(number) for number in numbers)), failed)
+        if error is not None:
+            raise error
 
     _at_node(settings, registry, me, use)
+
+
+def _offer_all(
+    client: Client,
+    contact: str,
+    files: Sequence[tuple[Path, str]],
+    wait: float | None,
+    trouble: P2PError | None,
+    progress: "Progress",
+) -> tuple[list[int], P2PError | None]:
+    """Offer the files; return the transfers of those that have arrived, and the first error.
+
+    One that cannot be offered does not keep the others. Raise LinkLost if the node ends.
+    """
+    numbers: list[int] = []
+    first: P2PError | None = None
+    for path, name in files:
+        known = 0.0 if first or trouble else _acknowledged_within(wait)
+        order = SendFile(contact, str(path.absolute()), name, known)
+        try:
+            offered = client.ask(order, known + _SCAN_TIMEOUT)
+        except ContactOffline as error:
+            first = first or _later(trouble or error, contact)
+        except P2PError as error:
+            if not client.is_open:
+                raise
+            first = first or error
+        else:
+            numbers.append(offered.transfers[0].id)
+            progress.left_out(path, offered.skipped)
+    return numbers, first
 
 
 def get_file(
@@ -240,9 +264,10 @@ class _Watch:
         self._progress = progress
         self._numbers: dict[int, str] = {}
         self._events: list[Event] = []  # until the numbers are known
-        self._moved: set[int] = set()
         self._whys: dict[int, str] = {}
+        self._done: dict[int, int] = {}
         self._quiet_since = client.loop.now()
+        self._away_since: dict[str, float] = {}
         self._lost: P2PError | None = None
         self.outcomes: dict[int, P2PError | None] = {}
         client.on_event = self._on_event
@@ -272,23 +297,33 @@ class _Watch:
             return
         loop, state = self._client.loop, self._client.state
         moving = [one for one in state.moving if one.id in self._numbers]
-        if moving:
-            self._moved.update(one.id for one in moving)
-            self._quiet_since = loop.now()
+        now = loop.now()
+        for one in moving:
+            if one.done > self._done.get(one.id, 0):
+                self._done[one.id] = one.done
+                self._quiet_since = now
         self._progress.draw(moving)
-        quiet = loop.now() - self._quiet_since
         for number, contact in self._numbers.items():
-            chat = state.chats.get(contact)
-            is_away = chat is None or chat.away
-            longest = wait if wait is not None else (_AWAY_FOR if is_away else None)
-            if number not in self.outcomes and longest is not None and quiet >= longest:
+            if number not in self.outcomes and self._has_waited(number, contact, wait):
                 self.outcomes[number] = self._too_late(number, contact)
         loop.call_later(_REDRAW_S, partial(self._tick, wait))
+
+    def _has_waited(self, number: int, contact: str, wait: float | None) -> bool:
+        """Return whether a transfer has not moved for too long."""
+        now, chat = self._client.loop.now(), self._client.state.chats.get(contact)
+        quiet = now - self._quiet_since
+        if wait is not None:
+            return quiet >= wait
+        if chat is not None and not chat.away:
+            self._away_since.pop(contact, None)
+            return bool(self._whys.get(number)) and quiet >= _AWAY_FOR
+        away = now - self._away_since.setdefault(contact, now)
+        return min(away, quiet) >= _AWAY_FOR
 
     def _too_late(self, number: int, contact: str) -> P2PError:
         why = self._whys.get(number, "")
         advice = "p2p files; it goes on while a node of yours runs (p2p login)"
-        if number not in self._moved:
+        if number not in self._done:
             return ContactOffline(why or f"{contact} has not accepted it yet", advice=advice)
         if why:
             return LinkLost(why, advice=advice)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.files.policy import MOST_AT_ONCE, FilesPolicy, check_accept
+from p2pchat.peer.files.policy import LEAST_RATE, MOST_AT_ONCE, FilesPolicy, check_accept
 from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.protocol.sizes import size_of
 
@@ -54,11 +54,14 @@ def _files_policy(values: dict[str, Any]) -> FilesPolicy:
     at_once = values["files.at-once"]
     if not 1 <= at_once <= MOST_AT_ONCE:
         raise UsageError(f"files.at-once: {at_once} is not between 1 and {MOST_AT_ONCE}")
+    rate = size_of(values["files.rate"])
+    if 0 < rate < LEAST_RATE:
+        raise UsageError(f"files.rate: {rate} bytes a second are too few", advice="at least 10kB")
     return FilesPolicy(
         accept=check_accept(values["files.accept"]),
         folder=Path(values["files.folder"]).expanduser(),
         keep_free=size_of(values["files.keep-free"]),
-        rate=size_of(values["files.rate"]),
+        rate=rate,
         at_once=at_once,
     )
 

@@ -55,16 +55,18 @@ class FileOrders:
                 "files cannot be sent in clear", likely=f"{order.to} is at the original listener"
             )
         transfers: list[Transfer] = []
+        left_out: list[int] = []
 
         def queue(then: Callable[[int], None], failed: OnFailed) -> None:
-            def offered(transfer: Transfer, number: int) -> None:
+            def offered(transfer: Transfer, number: int, skipped: int) -> None:
                 transfers.append(transfer)
+                left_out.append(skipped)
                 then(number)
 
             node.files.offer(order.to, Path(order.path), order.name, offered, failed)
 
         def done(_: object) -> None:
-            then(Transfers(tuple(transfers)))
+            then(Transfers(tuple(transfers), sum(left_out)))
 
         if order.wait is None:
             queue(done, failed)

@@ -7,6 +7,7 @@ disk let the loop's thread run meanwhile.
 
 import select
 import socket
+import time
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from p2pchat.net.tls.engine import Engine
 
 _RECEIVE_BYTES: Final = 128 * 1024
 _LINGER_TIMEOUT: Final = 5.0
+_STOP_WITHIN: Final = 0.5
 
 
 class Detached(NamedTuple):
@@ -42,6 +44,7 @@ class BulkConnection:
         self._engines = detached.engines
         self._remote = detached.remote
         self._data = detached.data
+        self._is_stopped = False
         self._buffer = bytearray(_RECEIVE_BYTES)
         self._socket.settimeout(patience)
 
@@ -93,11 +96,20 @@ class BulkConnection:
                 raise LinkLost(f"{self._remote} broke off the connection")
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for so long."""
-        select.select([], [], [], seconds)
+        """Send nothing for so long, or until `stop`. Raise LinkLost then."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.check()
+            select.select([], [], [], min(left, _STOP_WITHIN))
+
+    def check(self) -> None:
+        """Raise LinkLost after `stop`."""
+        if self._is_stopped:
+            raise LinkLost(f"the connection to {self._remote} was ended")
 
     def stop(self) -> None:
         """Make the current call fail. May be called from any thread."""
+        self._is_stopped = True
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -113,11 +125,14 @@ class BulkConnection:
                 engine.write(data)
                 engine.close()
                 data = engine.give()
+            deadline = time.monotonic() + _LINGER_TIMEOUT
             self._socket.settimeout(_LINGER_TIMEOUT)
             self._socket.sendall(data)
             self._socket.shutdown(socket.SHUT_WR)
-            while self._socket.recv_into(self._buffer):
-                pass
+            while (left := deadline - time.monotonic()) > 0:
+                self._socket.settimeout(left)
+                if not self._socket.recv_into(self._buffer):
+                    break
         self._socket.close()
 
     def _all_decrypted(self) -> bytes:

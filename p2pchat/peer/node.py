@@ -169,7 +169,8 @@ class Node:
         )
         self.conversations = self._make_conversations(self._reachability.ways, limits, rng)
         self.mailbox.open(lambda: self.conversations.talks, self.conversations.talk_with)
-        self.files.open(self.conversations.file_talk_with, self.conversations.outbox.open)
+        outbox = self.conversations.outbox
+        self.files.open(self.conversations.file_talk_with, outbox.open, outbox.withdraw)
         self._session_changes = SessionChanges(
             self.username,
             self.url,

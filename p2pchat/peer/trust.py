@@ -41,7 +41,7 @@ class Trust:
 
         Lines queued for it are marked failed; return their number.
         """
-        self._files.drop(contact)
+        self._files.drop(contact, f"{contact} has another key now")
         self._conversations.drop(contact)
         key = self._contacts.get(contact).key
         self._mailbox.trust_changed(contact, key)
@@ -60,5 +60,5 @@ class Trust:
         self._contacts.block(contact, blocked=blocked)
         self._mailbox.trust_changed(contact, self._contacts.get(contact).key)
         if blocked:
-            self._files.drop(contact)
+            self._files.drop(contact, f"you have blocked {contact}")
             self._conversations.drop(contact)

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from p2pchat.callbacks import ignore
 from p2pchat.net.bulk import BulkConnection, Detached
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
-from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give
+from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give, tell_done
 from p2pchat.peer.files.part import Part
 from p2pchat.peer.files.source import Source, list_of, scan
 from p2pchat.protocol.files.listing import digest_of, read_list
@@ -95,8 +95,7 @@ def _take_folder(sock: socket.socket, folder: Path, listing: bytes) -> None:
     def open_part(data: bytes) -> Part:
         return Part(folder.parent, "taken", "u1", offer.size, files=read_list(data, offer))
 
-    Taker(open_part, keep_free=0, progress=ignore).take(connection)
-    connection.close()
+    tell_done(connection, Taker(open_part, keep_free=0, progress=ignore).take(connection)[1])
 
 
 def _measure(name: str, path: Path, giver: Callable[..., None], taker: Callable[..., None]) -> None:
@@ -170,8 +169,8 @@ def _taker(sock: socket.socket, path: Path) -> None:
     connection = _secured(sock, dialling=False)
     _begin()
     with closing(Part(path.parent, "taken", "u1", path.stat().st_size)) as part:
-        Taker(lambda _: part, keep_free=0, progress=ignore).take(connection)
-    connection.close()
+        _, root = Taker(lambda _: part, keep_free=0, progress=ignore).take(connection)
+    tell_done(connection, root)
 
 
 def _plain_giver(sock: socket.socket, path: Path) -> None:

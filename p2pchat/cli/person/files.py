@@ -12,13 +12,11 @@ from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.errors import UsageError
+from p2pchat.ui.text.sending_files import LEFT_OUT
 
 if TYPE_CHECKING:
     from p2pchat.protocol.client.events import Event
     from p2pchat.protocol.client.transfers import Transfer
-
-_MANY: Final = 1000
-"""Files in a folder above which the user is asked first."""
 
 _CLEAR_LINE: Final = "\r\x1b[K"
 _UP: Final = "\x1b[A"
@@ -219,6 +217,11 @@ class TerminalProgress:
         self.draw(())
         for sentence in sentences(event):
             echo(sentence, err=True)
+
+    def left_out(self, path: Path, count: int) -> None:
+        """Print how many links and the like of a folder are not sent."""
+        if count:
+            echo(f"{path}: {LEFT_OUT.format(count)}", err=True)
 
 
 def _width() -> int:

@@ -18,7 +18,7 @@ from p2pchat.cli.echo import echo
 from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.person.files import send_paths
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
-from p2pchat.errors import UsageError
+from p2pchat.errors import ContactOffline, LinkLost, TimedOut, UsageError
 from p2pchat.protocol.counting import counted
 
 _WAIT = 15.0
@@ -160,6 +160,10 @@ def send(
     if files:
         if not_before is not None or expires:
             raise UsageError("files cannot be sent later", advice="leave out --at and --expires")
+        if left_is_enough:
+            raise UsageError(
+                "--left-is-enough is for texts", likely="a mailbox has no room for files"
+            )
         texts = _texts(text) if text else ()
         with _named_files(settings, files, name) as named:
             send_paths(
@@ -199,8 +203,15 @@ def _named_files(
     descriptor, kept = tempfile.mkstemp(dir=folder)
     with os.fdopen(descriptor, "wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
-    yield [(Path(kept), name) if path == Path("-") else (path, "") for path in files]
-    Path(kept).unlink()
+    is_needed = False
+    try:
+        yield [(Path(kept), name) if path == Path("-") else (path, "") for path in files]
+    except (ContactOffline, LinkLost, TimedOut, KeyboardInterrupt):
+        is_needed = True  # it goes on later
+        raise
+    finally:
+        if not is_needed:
+            Path(kept).unlink()
 
 
 @click.group(

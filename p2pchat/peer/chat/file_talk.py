@@ -70,7 +70,3 @@ class ConversationFileTalk:
         self._session.flush()
         self._reconnector.call()
         return number
-
-    def withdraw(self, uid: str) -> None:
-        """Give up a line that was not sent yet."""
-        self._session.expire([uid])

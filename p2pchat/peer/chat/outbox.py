@@ -104,15 +104,21 @@ class Outbox:
 
         Those in the contact's mailbox are taken back first; what was fetched from there is kept.
         """
+        error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
+        self._fail(contact, uids, error)
 
-        def expire(fetched: int) -> None:
+    def withdraw(self, contact: str, uid: str) -> None:
+        """Cancel a line, as `expire` does."""
+        self._fail(contact, [uid], P2PError("it was cancelled"))
+
+    def _fail(self, contact: str, uids: Sequence[str], error: P2PError) -> None:
+        def fail(fetched: int) -> None:
             count = conversation.expire(uids, fetched)
             if count:
-                error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
                 self._on_event(OutboxFailed(contact, error, count))
 
         conversation = self._open_known(contact)
-        self._take_back(conversation, expire)
+        self._take_back(conversation, fail)
 
     def leave(self, contact: str, then: Callable[[], None]) -> None:
         """Leave what waits in the contact's mailbox; `then` follows, also if that is impossible."""

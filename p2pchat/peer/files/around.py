@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from p2pchat.callbacks import ignore
 from p2pchat.net.bulk import BulkConnection
@@ -16,6 +18,7 @@ from p2pchat.peer.files.policy import FilesPolicy
 from p2pchat.peer.store.transfer_store import KeptTransfer, TransferStore
 from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.client.transfers import TransferState
+from p2pchat.protocol.files.offers import write_offer
 
 _PATIENCE: Final = 30.0
 """Seconds without a byte after which a data link is taken to be dead."""
@@ -40,8 +43,13 @@ class FilesAround(NamedTuple):
         """Take a data link out of the loop, for a thread."""
         return BulkConnection(link.detach(), _PATIENCE)
 
-    def progress_of(self, transfer: KeptTransfer) -> Callable[[int], None]:
-        """Return what a thread calls with the number of pieces that are there."""
+    def progress_of(
+        self, transfer: KeptTransfer, is_current: Callable[[], bool]
+    ) -> Callable[[int], None]:
+        """Return what a thread calls with the number of pieces that are there.
+
+        It is shown only while `is_current()`.
+        """
         last = 0.0
 
         def progress(pieces: int) -> None:
@@ -49,17 +57,23 @@ class FilesAround(NamedTuple):
             now = self.loop.now()
             if now - last >= _TELL_EVERY_S:
                 last = now
-                self.loop.call_from_thread(partial(self._moved, transfer, pieces))
+                self.loop.call_from_thread(partial(self._moved, transfer, pieces, is_current))
 
         return progress
 
-    def end(self, transfer: KeptTransfer, state: TransferState, reason: str = "") -> None:
-        """Note that a transfer is over."""
-        self.store.update(transfer.id, state=state, reason=reason)
+    def end(
+        self, transfer: KeptTransfer, state: TransferState, reason: str = "", **fields: Any
+    ) -> None:
+        """Note that a transfer is over; the bytes in its offer are not needed any more."""
+        offer = replace(transfer.offer, inline=None)
+        self.store.update(
+            transfer.id, state=state, reason=reason, offer=write_offer(offer), **fields
+        )
         self.activities.end(transfer.id)
 
-    def _moved(self, transfer: KeptTransfer, pieces: int) -> None:
-        self.activities.moved(transfer, pieces)
+    def _moved(self, transfer: KeptTransfer, pieces: int, is_current: Callable[[], bool]) -> None:
+        if is_current():
+            self.activities.moved(transfer, pieces)
 
 
 class Slots:

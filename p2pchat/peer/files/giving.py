@@ -28,8 +28,8 @@ from p2pchat.protocol.files.messages import DataRequest, FileDone, FileGet, File
 _GETS_A_MINUTE: Final = 30
 """Requests for one offer; each may make us read what the receiver claims to have."""
 
-_GIVEN: Final = frozenset({TransferState.OFFERED, TransferState.WANTED, TransferState.DONE})
-"""The states in which the bytes are given; DONE: the receiver may have lost them again."""
+_GIVEN: Final = frozenset({TransferState.OFFERED, TransferState.DONE, TransferState.DECLINED})
+"""The states in which the bytes are given: the receiver may change its mind, or have lost them."""
 
 
 class Giving:
@@ -40,6 +40,7 @@ class Giving:
         self._slots = Slots(around.policy.at_once)
         self._running: dict[int, _Gift] = {}
         self._sums: dict[int, list[bytes]] = {}
+        self._next: dict[int, Callable[[], None]] = {}  # asked for while a thread still ends
         self._gets = RateLimit.per_minute(_GETS_A_MINUTE)
         self._closed = False
 
@@ -49,25 +50,34 @@ class Giving:
 
     def hear_get(self, talk: FileTalk, kept: KeptTransfer | None, message: FileGet) -> None:
         """Give what the contact asks for, or say why not."""
-        if kept is None or kept.state not in _GIVEN or kept.offer.inline is not None:
+        if kept is None or not _may_be_given(kept):
             talk.send(FileNo(message.offer, Refusal.GONE))
             return
-        self._stop(kept.id)  # the receiver knows best that an earlier link is dead
+        if not self._stop(kept.id):  # the receiver knows best that an earlier link is dead
+            self._next[kept.id] = partial(self._give_next, talk, kept.id, message)
+            return
         route = talk.route
         is_too_often = self._gets.take(kept.uid, self._around.loop.now()) > 0
         may_dial = not message.dial or (route is not None and route.is_ours and route.remote)
         if self._closed or is_too_often or not may_dial or not self._slots.take(kept):
             talk.send(FileNo(message.offer, Refusal.BUSY))
             return
-        sums = list(self._sums.get(kept.id, ()))  # a thread of an earlier gift may still add some
+        if kept.is_over and kept.state is not TransferState.DONE:
+            self._around.store.update(kept.id, state=TransferState.OFFERED, reason="", told=True)
+        sums = self._sums.setdefault(kept.id, [])  # one gift at a time uses them
         one = _Gift(self._around, talk, kept, message, sums, self._done, self._failed)
         self._running[kept.id] = one
         one.begin()
 
+    def _give_next(self, talk: FileTalk, transfer_id: int, message: FileGet) -> None:
+        """Give on a new link what an earlier thread has stopped giving."""
+        if talk.route is not None and not self._closed:
+            self.hear_get(talk, self._around.store.get(transfer_id), message)
+
     def hear_done(self, talk: FileTalk, kept: KeptTransfer | None, message: FileDone) -> None:
         """Note that the contact has it, and say so."""
         talk.send(FileDone(message.offer, message.root, heard=True))
-        if kept is not None and kept.state in _GIVEN - {TransferState.DONE}:
+        if kept is not None and kept.state is not TransferState.DONE:
             self._note_done(kept, message.root)
 
     def hear_no(self, kept: KeptTransfer, message: FileNo) -> None:
@@ -100,48 +110,61 @@ class Giving:
             if contact in {None, one.kept.username}:
                 self._stop(one.kept.id)
 
-    def _stop(self, transfer_id: int) -> None:
-        one = self._running.pop(transfer_id, None)
-        if one is not None:
-            one.stop()
-            self._slots.give_back(transfer_id)
+    def _stop(self, transfer_id: int) -> bool:
+        """Stop giving; return whether it has ended, as no thread is at work."""
+        self._next.pop(transfer_id, None)
+        one = self._running.get(transfer_id)
+        if one is None:
+            return True
+        has_ended = one.stop()
+        self._around.activities.end(transfer_id)
+        if has_ended:
+            self._free(one)
+        return has_ended
 
     def _done(self, gift: "_Gift", root: bytes) -> None:
-        self._end(gift)
+        self._free(gift)
         kept = self._around.store.get(gift.kept.id)
-        if kept is not None and kept.state in _GIVEN - {TransferState.DONE}:
+        if kept is not None and kept.state is not TransferState.DONE:
             self._note_done(kept, root)
+        self._go_on(gift)
 
     def _note_done(self, kept: KeptTransfer, root: bytes) -> None:
         self._sums.pop(kept.id, None)
-        self._around.store.update(kept.id, root=root, told=True)
-        self._around.end(kept, TransferState.DONE)
+        self._around.end(kept, TransferState.DONE, root=root, told=True)
         self._around.on_event(
             FileDelivered(kept.username, kept.id, kept.offer.shown_name, root.hex())
         )
 
     def _failed(self, gift: "_Gift", error: P2PError) -> None:
-        is_last = self._end(gift)
-        kept = gift.kept
+        self._free(gift)
+        kept = self._around.store.get(gift.kept.id)
+        if kept is None or kept.is_over:
+            return
         if not isinstance(error, FileChanged):
-            if is_last:
-                self._around.activities.rests(kept)
+            self._around.activities.rests(kept)
+            self._go_on(gift)
             return
         gift.talk.send(FileNo(kept.uid, Refusal.CHANGED))
-        if kept.is_over:
-            return
-        self._around.store.update(kept.id, told=False)
-        self._around.end(kept, TransferState.FAILED, error.what)
+        self._around.end(kept, TransferState.FAILED, error.what, told=False)
         self._around.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
 
-    def _end(self, gift: "_Gift") -> bool:
-        """Return whether the gift was the last one of its transfer."""
-        is_last = self._running.get(gift.kept.id) is gift
-        if is_last:
-            del self._running[gift.kept.id]
-            self._slots.give_back(gift.kept.id)
-            self._sums[gift.kept.id] = gift.sums
-        return is_last
+    def _free(self, gift: "_Gift") -> None:
+        """Note that no thread works for the gift any more."""
+        self._running.pop(gift.kept.id, None)
+        self._slots.give_back(gift.kept.id)
+
+    def _go_on(self, gift: "_Gift") -> None:
+        """Give what was asked for meanwhile."""
+        give_next = self._next.pop(gift.kept.id, None)
+        if give_next is not None:
+            give_next()
+
+
+def _may_be_given(kept: KeptTransfer) -> bool:
+    """Return whether the receiver may have it; not if our user has cancelled it."""
+    is_theirs = kept.state is TransferState.CANCELLED and bool(kept.reason)  # they have cancelled
+    return kept.state in _GIVEN or is_theirs
 
 
 class _Gift:
@@ -189,12 +212,13 @@ class _Gift:
                 is_receiver=False,
             )
 
-    def stop(self) -> None:
-        """Stop it; nothing is reported any more if no thread is at work."""
+    def stop(self) -> bool:
+        """Stop it; return whether it has ended, as no thread is at work."""
         if self._attempt is not None:
             self._attempt.close()
             self._attempt = None
         stop(self._connection)
+        return self._connection is None
 
     def _ready(self, link: Link) -> None:
         self._attempt = None
@@ -210,7 +234,7 @@ class _Gift:
         files = read_files(self._stored)
         listing = list_of(files) if kept.offer.folder else b""
         had = Had(self._message.pieces, self._message.root)
-        progress = self._around.progress_of(kept)
+        progress = self._around.progress_of(kept, lambda: self._connection is not None)
         pace = Pace(self._around.policy.rate)
         try:
             with closing(Source(Path(kept.path), files)) as source:

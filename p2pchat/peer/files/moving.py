@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from p2pchat.errors import P2PError, RemoteProtocolError
+from p2pchat.errors import P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.bulk import BulkConnection
 from p2pchat.peer.files.part import SYNC_EVERY, Part
 from p2pchat.peer.files.source import FileChanged, Source
@@ -32,6 +32,12 @@ from p2pchat.protocol.files.listing import MOST_LIST_BYTES
 from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size, pieces_of, root_of
 
 _SIGN_OF_LIFE_S: Final = 5.0
+_MOST_WAITS: Final = 720
+"""Signs of life: for an hour, in which any giver has read what we have."""
+
+_FRAME_PATIENCE: Final = 60.0
+_DONE_PATIENCE: Final = 120.0
+"""Seconds for the taker to write its last bytes, and to say that all are there."""
 
 Progress = Callable[[int], None]
 """Called on the thread with the number of pieces that are there."""
@@ -88,8 +94,10 @@ def give(connection: BulkConnection, giving: Giving, had: Had) -> bytes:
     _give_pieces(connection, giving, begin, reader)
     root = root_of(giving.source.size, giving.sums)
     connection.send(frame(Kind.FILE_END, root))
+    deadline = time.monotonic() + _DONE_PATIENCE
     while (done := _heard(_received(connection), reader, giving.progress)) is None:
-        pass
+        if time.monotonic() > deadline:
+            raise TimedOut("the receiver does not say that it has the file")
     if done != root:
         raise RemoteProtocolError("the file that is there is another one")
     return root
@@ -102,15 +110,13 @@ def _give_pieces(
     buffer = memoryview(bytearray(FRAME_BYTES))
     size, sums = giving.source.size, giving.sums
     for piece in range(begin, pieces_of(size)):
-        total = _give_piece(connection, giving.source, piece, buffer)
+        total = _give_piece(connection, giving, piece, buffer)
         if piece == len(sums):
             sums.append(total)
         elif sums[piece] != total:
             raise FileChanged("the file was read differently the second time")
         if _heard(connection.receive_now(), reader, giving.progress) is not None:
             raise RemoteProtocolError("the file was called done before its end")
-        if giving.pace is not None and (pause := giving.pace.pause_after(piece_size(size, piece))):
-            connection.pause(pause)
 
 
 def _where_to_begin(connection: BulkConnection, source: Source, had: Had, sums: list[bytes]) -> int:
@@ -122,11 +128,12 @@ def _where_to_begin(connection: BulkConnection, source: Source, had: Had, sums: 
 
         def each() -> None:
             nonlocal last
+            connection.check()
             if time.monotonic() - last > _SIGN_OF_LIFE_S:
                 last = time.monotonic()
                 connection.send(frame(Kind.FILE_WAIT, b""))
 
-        sums[:] = source.sums(had.pieces, each)
+        source.add_sums(sums, had.pieces, each)
     return had.pieces if root_of(source.size, sums[: had.pieces]) == had.root else 0
 
 
@@ -140,9 +147,10 @@ def _heard(data: bytes, reader: DataReader, progress: Progress) -> bytes | None:
 
 
 def _give_piece(
-    connection: BulkConnection, source: Source, piece: int, buffer: memoryview
+    connection: BulkConnection, giving: Giving, piece: int, buffer: memoryview
 ) -> bytes:
     """Send a piece and its sum; return the sum."""
+    source, pace = giving.source, giving.pace
     total, at = hashlib.sha256(), piece * PIECE_BYTES
     end = at + piece_size(source.size, piece)
     while at < end:
@@ -151,6 +159,8 @@ def _give_piece(
         total.update(part)
         at += len(part)
         connection.send(piece_header(len(part)), part)
+        if pace is not None:
+            connection.pause(pace.pause_after(len(part)))
     connection.send(frame(Kind.PIECE_SUM, total.digest()))
     return total.digest()
 
@@ -159,12 +169,20 @@ class Taker:
     """Receives one transfer; `open_part(listing)` is called once the sender has begun.
 
     `listing`: the bytes of a folder's list, empty for a file. `keep_free`: bytes that must remain
-    on the disk.
+    on the disk. Raise TimedOut if no frame of 64 KiB is complete after `patience` seconds.
     """
 
     def __init__(
-        self, open_part: Callable[[bytes], Part], *, keep_free: int, progress: Progress
+        self,
+        open_part: Callable[[bytes], Part],
+        *,
+        keep_free: int,
+        progress: Progress,
+        patience: float = _FRAME_PATIENCE,
     ) -> None:
+        self._patience = patience
+        self._last_frame = time.monotonic()
+        self._waits = 0
         self._open_part = open_part
         self._keep_free = keep_free
         self._progress = progress
@@ -175,23 +193,26 @@ class Taker:
         self._unsafe = 0
 
     def take(self, connection: BulkConnection) -> tuple[Path, bytes]:
-        """Receive what is missing, give it its name, tell the giver; return the path and the root.
+        """Receive what is missing, and give it its name; return the path and the root.
 
-        Raise PartError, TimedOut, LinkLost or RemoteProtocolError; the part goes on later.
+        The giver waits to be told, by `tell_done`. Raise PartError, TimedOut, LinkLost or
+        RemoteProtocolError; the part goes on later.
         """
         reader = DataReader(FROM_GIVER)
         while True:
+            if time.monotonic() - self._last_frame > self._patience:
+                raise TimedOut("the sender is too slow")
             for kind, payload in reader.read(_received(connection)):
+                self._last_frame = time.monotonic()
                 if kind is Kind.PIECE:
+                    if len(payload) != min(FRAME_BYTES, self._begun.room_in_piece):
+                        raise RemoteProtocolError("a frame of a piece has a wrong length")
                     self._begun.write(payload)
                 elif kind is Kind.PIECE_SUM:
                     self._begun.end_piece(payload)
                     self._end_piece(connection)
                 elif kind is Kind.FILE_END:
-                    path = self._begun.finish(payload)
-                    with suppress(P2PError):  # it is there; the giver is told again
-                        connection.send(frame(Kind.FILE_DONE, payload))
-                    return path, payload
+                    return self._begun.finish(payload), payload
                 else:
                     self._begin_with(kind, payload)
 
@@ -204,7 +225,8 @@ class Taker:
 
     def _begin_with(self, kind: Kind, payload: bytes) -> None:
         """Handle what comes before the first piece."""
-        if kind is Kind.FILE_WAIT and self._begin < 0:
+        if kind is Kind.FILE_WAIT and self._begin < 0 and self._waits < _MOST_WAITS:
+            self._waits += 1
             return
         expected = Kind.FILE_FROM if self._begin < 0 else Kind.FILE_LIST
         if kind is not expected or self._part is not None:
@@ -214,9 +236,9 @@ class Taker:
             if self._list_bytes > MOST_LIST_BYTES:
                 raise RemoteProtocolError("the list of files is too long")
         else:
+            if len(payload) != min(FRAME_BYTES, self._list_bytes - len(self._list)):
+                raise RemoteProtocolError("a frame of the list has a wrong length")
             self._list += payload
-            if len(self._list) > self._list_bytes:
-                raise RemoteProtocolError("the list of files is longer than was said")
         if len(self._list) == self._list_bytes:
             self._part = self._open_part(bytes(self._list))
             self._list.clear()
@@ -234,8 +256,17 @@ class Taker:
             connection.send(got(part.pieces))
 
 
+def tell_done(connection: BulkConnection, root: bytes) -> None:
+    """Tell the giver that its file is there, and close; if that fails, it is told otherwise."""
+    with suppress(P2PError):
+        connection.send(frame(Kind.FILE_DONE, root))
+    connection.close()
+
+
 def keep(part: Part, data: bytes) -> tuple[Path, bytes]:
     """Store a file that came with its offer; return its path and its root."""
+    if part.named is not None:
+        return part.named, part.root()
     part.go_back(0)
     sums = []
     if data:

@@ -1,7 +1,8 @@
 """The unfinished file or folder of a transfer on our disk, until it is whole and gets its name.
 
 The bytes are in `.NAME.UID.p2ppart` in the folder where it will be, and the sums of its verified
-pieces beside it, in `.NAME.UID.p2psums`. Nothing is ever overwritten: a taken name gets a number.
+pieces beside it, in `.NAME.UID.p2psums`, which stays until `delete_part`: should we die after the
+naming, it tells that. Nothing is ever overwritten: a taken name gets a number.
 Blocks, and knows no link; every method may raise PartError.
 """
 
@@ -13,7 +14,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from p2pchat.peer.files.stored import PartError, Stored, StoredFile, StoredFolder, open_plain
+from p2pchat.peer.files.stored import (
+    PartError,
+    Stored,
+    StoredFile,
+    StoredFolder,
+    open_plain,
+    remove,
+)
 from p2pchat.protocol.files.listing import Listed
 from p2pchat.protocol.files.names import numbered
 from p2pchat.protocol.files.pieces import (
@@ -83,6 +91,9 @@ class Part:
             try:
                 self._sums = open_plain(self._dir, self._sums_name)
                 self._named = self._name_given_before()
+                if self._named:
+                    self.pieces = pieces_of(size)
+                    return
                 if files is None:
                     self._data = StoredFile(self._dir, part_name, size, executable=executable)
                 else:
@@ -91,6 +102,16 @@ class Part:
             except BaseException:
                 self.close()
                 raise
+
+    @property
+    def named(self) -> Path | None:
+        """The path of what was given its name before, perhaps by a process that died then."""
+        return self.folder / self._named if self._named else None
+
+    @property
+    def room_in_piece(self) -> int:
+        """The number of bytes that the current piece lacks."""
+        return 0 if self.is_whole else piece_size(self._size, self.pieces) - self._filled
 
     @property
     def is_whole(self) -> bool:
@@ -169,20 +190,14 @@ class Part:
         if not self.is_whole or self.root() != root:
             raise WrongSum("what came is not what was offered")
         with _errors(self._path):
-            if not self._named:
-                self._stored.complete()
-                identity = self._stored.identity().to_bytes(_IDENTITY_BYTES, "big")
-                os.pwrite(self._sums, identity, self.pieces * SUM_BYTES)
-                os.fdatasync(self._sums)
-                self._named = self._give_name()
+            self._stored.complete()
+            identity = self._stored.identity().to_bytes(_IDENTITY_BYTES, "big")
+            os.pwrite(self._sums, identity, self.pieces * SUM_BYTES)
+            os.fdatasync(self._sums)
+            self._named = self._give_name()
             os.fsync(self._dir)
-            self._remove()
+            self._stored.remove()
         return self.folder / self._named
-
-    def discard(self) -> None:
-        """Delete the part."""
-        with _errors(self._path):
-            self._remove()
 
     def close(self) -> None:
         """Close the files."""
@@ -202,9 +217,6 @@ class Part:
     def _go_on(self, trusted: int) -> None:
         """Count the pieces that are here; a crash, or the user, may have damaged any."""
         listed = min(os.fstat(self._sums).st_size // SUM_BYTES, pieces_of(self._size))
-        if self._named:
-            self.pieces = listed
-            return
         self.pieces = min(trusted, listed)
         while self.pieces < listed and self._is_right(self.pieces):
             self.pieces += 1
@@ -250,7 +262,7 @@ class Part:
     def _name_given_before(self) -> str:
         """Return the name that it has already, if we died after giving it; else an empty one."""
         size, pieces = os.fstat(self._sums).st_size, pieces_of(self._size)
-        if size != pieces * SUM_BYTES + _IDENTITY_BYTES:
+        if size < pieces * SUM_BYTES + _IDENTITY_BYTES:
             return ""
         identity = os.pread(self._sums, _IDENTITY_BYTES, pieces * SUM_BYTES)
         for name in self._names():
@@ -262,11 +274,18 @@ class Part:
                 return name
         return ""
 
-    def _remove(self) -> None:
-        """Delete the first name of the bytes, then the sums."""
-        self._stored.remove()
-        with suppress(FileNotFoundError):
-            os.unlink(self._sums_name, dir_fd=self._dir)
+
+def delete_part(folder: Path, name: str, uid: str) -> None:
+    """Delete what is left of a part: nothing, if there is none. Never what has its name."""
+    stem = f".{name}.{uid}"
+    with _errors(folder / name), suppress(FileNotFoundError):
+        outside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            remove(outside, f"{stem}{PART_SUFFIX}")
+            with suppress(FileNotFoundError):
+                os.unlink(f"{stem}{_SUMS_SUFFIX}", dir_fd=outside)
+        finally:
+            os.close(outside)
 
 
 @contextmanager

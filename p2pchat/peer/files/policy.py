@@ -25,6 +25,8 @@ MOST_RELAYED: Final = 10 * MB
 """Bytes taken through the registry without asking: its operator pays for them."""
 
 MOST_AT_ONCE: Final = 16
+LEAST_RATE: Final = 10_000
+"""Bytes a second: slower, and the receiver would take the connection to be dead."""
 
 _OF_A_DAY: Final = 10
 """How many times the largest file may be taken of one contact in a day."""

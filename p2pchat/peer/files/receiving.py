@@ -5,7 +5,7 @@ or the policy, has said so.
 """
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,14 +20,15 @@ from p2pchat.errors import (
 )
 from p2pchat.net.loop import Timer
 from p2pchat.peer.files.around import FilesAround, Slots
-from p2pchat.peer.files.part import DiskFull, WrongSum
-from p2pchat.peer.files.reception import LinkImproved, Reception, folder_of, open_part
+from p2pchat.peer.files.part import DiskFull, WrongSum, delete_part
+from p2pchat.peer.files.reception import LinkImproved, Reception, folder_of, part_name
 from p2pchat.peer.files.stored import PartError
 from p2pchat.peer.files.talk import FileTalk
 from p2pchat.peer.store.transfer_store import KeptTransfer
 from p2pchat.protocol.client.file_events import FileFailed, FileReceived
 from p2pchat.protocol.client.transfers import TransferState
 from p2pchat.protocol.files.messages import FileDone, FileNo, Refusal
+from p2pchat.wall_clock import now_ms
 
 _AGAIN_AFTER: Final = (1.0, 5.0, 15.0, 60.0)
 """Seconds after which a transfer that was cut is asked for again."""
@@ -61,6 +62,7 @@ class Receiving:
         self._timers: dict[int, Timer] = {}
         self._failures: dict[int, int] = {}
         self._unreached: set[int] = set()  # next time to be reached in another way
+        self._discarding: set[int] = set()  # whose parts are being deleted
         self._closed = False
 
     def begin(self) -> None:
@@ -113,14 +115,22 @@ class Receiving:
         if message.reason is Refusal.CANCELLED:
             state = TransferState.CANCELLED
         why = _REFUSED.get(message.reason, "its sender refuses it")
-        self._fail(kept, P2PError(why), state, told=True)
-        self._discard(kept)
+        self._fail(kept, P2PError(why), state)
 
     def cancel(self, kept: KeptTransfer, state: TransferState) -> None:
         """End a transfer for good; its part is deleted."""
         self._forget(kept.id)
         self._around.end(kept, state)
         self._discard(kept)
+
+    def clear_up(self) -> None:
+        """Delete what an earlier node had no time to delete, of transfers that ended lately."""
+        for kept in self._around.store.ended_lately():
+            folder = Path(kept.path) if kept.path else self._around.policy.folder_for(kept.username)
+            if kept.state is TransferState.DONE:
+                folder = folder.parent
+            with suppress(P2PError):
+                delete_part(folder, *part_name(kept))
 
     def stop_all(self, contact: str | None = None) -> None:
         """Stop what moves, of one contact or of all; it goes on later."""
@@ -129,18 +139,18 @@ class Receiving:
             if contact in {None, kept.username}:
                 self._stop(kept.id)
 
-    def drop(self, contact: str) -> None:
-        """Stop and forget what is wanted of a contact, whose key is another one now."""
+    def drop(self, contact: str, why: str) -> None:
+        """Stop and forget what is wanted of a contact."""
         for kept in self._of(contact):
-            error = P2PError(f"{contact} was blocked, or has another key now")
-            self._fail(kept, error, TransferState.FAILED, told=True)
+            self._fail(kept, P2PError(why), TransferState.FAILED)
 
     def _of(self, contact: str) -> list[KeptTransfer]:
         return [kept for kept in self._wanted.values() if kept.username == contact]
 
     def _try(self, kept: KeptTransfer) -> None:
         """Begin, unless it has begun or must wait."""
-        if self._closed or kept.id in self._running or kept.id not in self._wanted:
+        is_under_way = kept.id in self._running or kept.id in self._discarding
+        if self._closed or is_under_way or kept.id not in self._wanted:
             return
         self._stop_timer(kept.id)
         talk = self._talk_with(kept.username)
@@ -168,10 +178,7 @@ class Receiving:
 
     def _done(self, kept: KeptTransfer, path: Path, root: bytes) -> None:
         self._forget(kept.id)
-        self._around.store.update(
-            kept.id, state=TransferState.DONE, path=str(path), root=root, told=False, reason=""
-        )
-        self._around.activities.end(kept.id)
+        self._around.end(kept, TransferState.DONE, path=str(path), root=root, told=False)
         self._around.on_event(
             FileReceived(kept.username, kept.id, kept.offer.shown_name, str(path), root.hex())
         )
@@ -184,6 +191,7 @@ class Receiving:
     def _failed(self, kept: KeptTransfer, error: P2PError, pieces: int) -> None:
         """Note how an attempt has failed, and go on if it is still wanted."""
         is_further = pieces > self._known.get(kept.id, 0)
+        kept = self._wanted.get(kept.id, kept)
         one = self._running.pop(kept.id, None)
         self._slots.give_back(kept.id)
         self._known[kept.id] = pieces
@@ -193,7 +201,8 @@ class Receiving:
             self._discard(kept)
             return
         kept = self._wanted[kept.id] = kept._replace(pieces=pieces)
-        self._around.store.update(kept.id, pieces=pieces)
+        at = now_ms() if is_further else kept.at
+        self._around.store.update(kept.id, pieces=pieces, at=at)
         if not self._closed:
             failures = 1 if is_further else self._failures.get(kept.id, 0) + 1
             self._failures[kept.id] = failures
@@ -215,12 +224,12 @@ class Receiving:
             pause = _AGAIN_AFTER[min(failures, len(_AGAIN_AFTER)) - 1]
             self._wait(kept, f"{error.what}; trying again", pause)
 
-    def _fail(
-        self, kept: KeptTransfer, error: P2PError, state: TransferState, *, told: bool = False
-    ) -> None:
+    def _fail(self, kept: KeptTransfer, error: P2PError, state: TransferState) -> None:
+        """End a transfer; the sender need not be told, so that it can be asked for again."""
         self._forget(kept.id)
-        self._around.end(kept, state, error.what)
-        self._around.store.update(kept.id, told=told)
+        self._around.end(kept, state, error.what, told=True)
+        if not isinstance(error, PartError | StorageError):
+            self._discard(kept)
         self._around.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
         self._try_others()
 
@@ -256,13 +265,21 @@ class Receiving:
         is_begun = self._known.pop(kept.id, None) is not None or kept.state is TransferState.WANTED
         if kept.id in self._running or not is_begun:
             return
-        listing = self._around.store.listing(kept.id)
 
         def discard() -> None:
-            with closing(open_part(kept, listing or b"", folder_of(self._around, kept), 0)) as part:
-                part.discard()
+            delete_part(folder_of(self._around, kept), *part_name(kept))
 
-        self._around.worker.submit(discard, _nothing, _nothing, patient=True)
+        def discarded(_: object) -> None:
+            self._discarding.discard(kept.id)
+            wanted = self._wanted.get(kept.id)
+            if wanted is not None:
+                self._try(wanted)
+
+        if not kept.offer.folder:
+            with suppress(P2PError):
+                discard()
+        elif self._around.worker.submit(discard, discarded, discarded, patient=True):
+            self._discarding.add(kept.id)
 
 
 def _is_hopeless(error: P2PError, failures: int) -> bool:
@@ -270,7 +287,3 @@ def _is_hopeless(error: P2PError, failures: int) -> bool:
     if isinstance(error, WrongSum | RemoteProtocolError):
         return failures >= _MOST_DAMAGED
     return isinstance(error, PartError | StorageError)
-
-
-def _nothing(_: object) -> None:
-    """Ignore the outcome."""

@@ -15,8 +15,8 @@ from p2pchat.net.bulk import BulkConnection
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.peer.files.around import FilesAround, stop
-from p2pchat.peer.files.moving import Had, Taker, empty_root, keep
-from p2pchat.peer.files.part import Part
+from p2pchat.peer.files.moving import Had, Taker, empty_root, keep, tell_done
+from p2pchat.peer.files.part import Part, delete_part
 from p2pchat.peer.files.stored import PartError
 from p2pchat.peer.files.talk import FileTalk, Route
 from p2pchat.peer.store.transfer_store import KeptTransfer
@@ -85,7 +85,7 @@ class Reception:
         elif offer.folder and self._listing is None:
             self._ask(Had(0, empty_root(offer.size)))
         else:
-            self._submit(self._look, self._ask)
+            self._submit(self._look, self._looked)
 
     def stop(self) -> bool:
         """Stop; return whether it has ended at once, as no thread is at work."""
@@ -101,18 +101,28 @@ class Reception:
         self._is_moved = True
         stop(self._connection)
 
-    def _look(self) -> Had:
-        """Return what is there; make room for the rest. In a thread."""
+    def _look(self) -> "Had | _Outcome":
+        """Return what is there, or the outcome if a process of ours has died after that. In a
+        thread.
+        """
         with closing(self._open(self._listing or b"")) as part:
-            part.reserve(self._keep_free)
+            if part.named is not None:
+                return part.named, part.root()
+            part.check_room(self._keep_free)
             return Had(part.pieces, part.root())
+
+    def _looked(self, found: "Had | _Outcome") -> None:
+        if isinstance(found, Had):
+            self._ask(found)
+        else:
+            self._finished(found)
 
     def _open(self, listing: bytes) -> Part:
         return open_part(self.kept, listing, folder_of(self._around, self.kept), self._known)
 
     def _keep_inline(self, data: bytes) -> tuple[Path, bytes]:
         with closing(self._open(b"")) as part:
-            part.reserve(self._keep_free)
+            part.check_room(self._keep_free)
             return keep(part, data)
 
     def _ask(self, had: Had) -> None:
@@ -122,7 +132,6 @@ class Reception:
             self._end(LinkLost("the link was lost"))
             return
         self._known = self._pieces = had.pieces
-        self._around.activities.moved(self.kept, had.pieces)
         ticket = secrets.token_bytes(TICKET_BYTES)
         if self._in_any_way:
             route = route._replace(remote=None)
@@ -172,10 +181,10 @@ class Reception:
                 self._around.loop.call_from_thread(partial(self._note_listing, listing))
             part = self._open(listing)
             parts.append(part)
-            part.check_room(self._keep_free)
+            part.reserve(self._keep_free)
             return part
 
-        tell = self._around.progress_of(self.kept)
+        tell = self._around.progress_of(self.kept, lambda: self._connection is not None)
 
         def progress(pieces: int) -> None:
             self._pieces = pieces
@@ -190,17 +199,26 @@ class Reception:
         finally:
             for part in parts:
                 part.close()
-        connection.close()
         return outcome
 
     def _note_listing(self, listing: bytes) -> None:
         self._listing = listing
         self._around.store.update(self.kept.id, listing=listing)
 
-    def _finished(self, outcome: tuple[Path, bytes]) -> None:
+    def _finished(self, outcome: "_Outcome") -> None:
+        """Report it, and tell the giver once it is in the database."""
         self._in_thread = False
-        self._connection = None
+        connection, self._connection = self._connection, None
         self._done(self.kept, *outcome)
+        folder = folder_of(self._around, self.kept)
+
+        def clear() -> None:
+            delete_part(folder, *part_name(self.kept))
+            if connection is not None:
+                tell_done(connection, outcome[1])
+
+        if not self._around.worker.submit(clear, _nothing, _nothing, patient=True) and connection:
+            connection.abort()
 
     def _submit(self, job: Callable[[], object], then: Callable[..., None]) -> None:
         self._in_thread = True
@@ -213,6 +231,19 @@ class Reception:
         self._in_thread = False
         self._attempt = self._connection = None
         self._failed(self.kept, LinkImproved(error.what) if self._is_moved else error, self._pieces)
+
+
+_Outcome = tuple[Path, bytes]
+"""The path and the root of what is there."""
+
+
+def _nothing(_: object) -> None:
+    """Ignore the outcome."""
+
+
+def part_name(kept: KeptTransfer) -> tuple[str, str]:
+    """Return the name and the id of the part of a transfer."""
+    return safe_name(kept.offer.name), f"{kept.id}-{safe_name(kept.uid)[:_UID_CHARACTERS]}"
 
 
 def folder_of(around: FilesAround, kept: KeptTransfer) -> Path:
@@ -231,8 +262,7 @@ def open_part(kept: KeptTransfer, listing: bytes, folder: Path, trusted: int) ->
     files: Sequence[Listed] | None = read_list(listing, offer) if offer.folder else None
     return Part(
         folder,
-        safe_name(offer.name),
-        f"{kept.id}-{safe_name(kept.uid)[:_UID_CHARACTERS]}",
+        *part_name(kept),
         offer.size,
         files=files,
         executable=offer.executable,

@@ -4,6 +4,7 @@ The files of a folder are read as one run of bytes, one after the other. Nothing
 offered must stay as it is, and a stamp tells whether it has. Blocks, and knows no link.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -23,6 +24,7 @@ from p2pchat.protocol.files.names import MOST_DEPTH, check_paths, safe_name
 from p2pchat.protocol.files.offers import MOST_FILES, MOST_INLINE, Offer
 from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size
 
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
 _EXECUTABLE: Final = stat.S_IXUSR
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 
@@ -63,7 +65,11 @@ class Scanned(NamedTuple):
 
 
 def scan(path: Path, name: str = "") -> Scanned:
-    """Look at a file or folder to be offered, as `name` if given. Raise UsageError."""
+    """Look at a file or folder to be offered, as `name` if given.
+
+    Raise UsageError if it cannot be offered, P2PError if it cannot be read.
+    """
+    _check_name(path, str(path))
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
@@ -71,7 +77,7 @@ def scan(path: Path, name: str = "") -> Scanned:
         if stat.S_ISREG(found.st_mode):
             return _scan_file(path, name)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise P2PError(f"{path} cannot be read: {error.strerror}") from error
     raise UsageError(f"{path} is neither a file nor a folder")
 
 
@@ -151,6 +157,7 @@ def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
         path = below + entry.name
+        _check_name(folder, path)
         if entry.is_symlink():
             yield None
         elif entry.is_dir(follow_symlinks=False):
@@ -162,6 +169,17 @@ def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
             yield SourceFile(listed, path, _stamp(about))
         else:
             yield None
+
+
+def _check_name(folder: Path, path: str) -> None:
+    """Raise UsageError if a name is not UTF-8, so that no other system could show it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{os.fsencode(folder)!r}: a name in it is not UTF-8",
+            advice="rename it, or pack the folder first",
+        ) from error
 
 
 class Source:
@@ -193,7 +211,7 @@ class Source:
             try:
                 count = os.preadv(self._file, [part], inside)
             except OSError as error:
-                raise self._changed(index, f"cannot be read: {error.strerror}") from error
+                raise self._unread(index, error) from error
             if not count:
                 raise self._changed(index, "has become shorter")
             at += count
@@ -201,11 +219,10 @@ class Source:
             if at == self._starts[index + 1]:
                 self._check()
 
-    def sums(self, pieces: int, each: Callable[[], None] = ignore) -> list[bytes]:
-        """Return the sums of the first pieces; `each()` is called after each of them."""
+    def add_sums(self, sums: list[bytes], pieces: int, each: Callable[[], None] = ignore) -> None:
+        """Add the sums that are missing of the first pieces; `each()` is called after each."""
         buffer = memoryview(bytearray(FRAME_BYTES))
-        found = []
-        for piece in range(pieces):
+        for piece in range(len(sums), pieces):
             total, at = hashlib.sha256(), piece * PIECE_BYTES
             end = at + piece_size(self.size, piece)
             while at < end:
@@ -213,9 +230,8 @@ class Source:
                 self.read(part, at)
                 total.update(part)
                 at += len(part)
-            found.append(total.digest())
+            sums.append(total.digest())
             each()
-        return found
 
     def close(self) -> None:
         """Close the files."""
@@ -230,7 +246,7 @@ class Source:
         try:
             descriptor = self._descriptor(one.path)
         except OSError as error:
-            raise self._changed(index, f"cannot be read: {error.strerror}") from error
+            raise self._unread(index, error) from error
         if self._file >= 0:
             os.close(self._file)
         self._file, self._current = descriptor, index
@@ -262,6 +278,14 @@ class Source:
         """Compare the stamp of the open file."""
         if _stamp(os.fstat(self._file)) != self._files[self._current].stamp:
             raise self._changed(self._current, "has changed since it was offered")
+
+    def _unread(self, index: int, error: OSError) -> P2PError:
+        """Return the error for a file that is gone, or that cannot be read for now."""
+        how = f"cannot be read: {error.strerror}"
+        if error.errno in _GONE:
+            return self._changed(index, how)
+        one = self._files[index]
+        return P2PError(f"{self._path / one.path if one.path else self._path} {how}")
 
     def _changed(self, index: int, how: str) -> FileChanged:
         one = self._files[index]

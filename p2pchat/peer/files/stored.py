@@ -129,8 +129,7 @@ class StoredFile:
 
     def remove(self) -> None:
         """Delete its first name."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._name, dir_fd=self._folder)
+        remove(self._folder, self._name)
 
     def close(self) -> None:
         """Close the file."""
@@ -218,8 +217,7 @@ class StoredFolder:
 
     def remove(self) -> None:
         """Delete what is below its first name; nothing if it was renamed."""
-        with suppress(FileNotFoundError):
-            _remove_tree(self._outside, self._name)
+        remove(self._outside, self._name)
 
     def close(self) -> None:
         """Close the files."""
@@ -284,6 +282,18 @@ def _write_all(file: int, data: memoryview, at: int) -> None:
     while data:
         count = os.pwrite(file, data, at)
         at, data = at + count, data[count:]
+
+
+def remove(folder: int, name: str) -> None:
+    """Delete a file or folder of ours, if there is one of that name; links are not followed."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in {errno.EISDIR, errno.EPERM}:
+            raise
+        _remove_tree(folder, name)
 
 
 def _remove_tree(folder: int, name: str) -> None:

@@ -43,6 +43,3 @@ class FileTalk(Protocol):
 
     def offer(self, text: str, uid: str, offer: Offer) -> int:
         """Write a line with an offer to disk, and send it now or later; return its number."""
-
-    def withdraw(self, uid: str) -> None:
-        """Give up a line that was not sent yet."""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
@@ -39,11 +40,16 @@ _MOST_OPEN: Final = 50
 _DAY_MS: Final = 24 * 3600 * 1000
 _GIVEN_UP_AFTER_MS: Final = 14 * _DAY_MS
 _LISTED: Final = 1000
+_KEPT: Final = 5000
+"""Transfers that are remembered once they are over."""
+
+_MOST_TAKEN: Final = 500
+"""Files of one contact that are taken without asking in a day."""
 
 _REFUSAL_OF: Final = {
     TransferState.DECLINED: Refusal.DECLINED,
     TransferState.CANCELLED: Refusal.CANCELLED,
-    TransferState.FAILED: Refusal.CANCELLED,
+    TransferState.FAILED: Refusal.CHANGED,  # only what we offered is told to have failed
 }
 
 OpenTalk = Callable[[str, Callable[[FileTalk], None], OnFailed], None]
@@ -86,18 +92,27 @@ class Transfers:
         self._giving = Giving(self._around)
         self._talk_with: Callable[[str], FileTalk | None] = lambda _: None
         self._open_talk: OpenTalk | None = None
+        self._withdraw: Callable[[str, str], None] = ignore
 
-    def open(self, talk_with: Callable[[str], FileTalk | None], open_talk: OpenTalk) -> None:
+    def open(
+        self,
+        talk_with: Callable[[str], FileTalk | None],
+        open_talk: OpenTalk,
+        withdraw: Callable[[str, str], None],
+    ) -> None:
         """Use these conversations, and go on with what the last node of the account has begun.
 
-        `talk_with(contact)` returns the conversation with a contact, if it has a pinned key.
+        `talk_with(contact)` returns the conversation with a contact, if it has a pinned key;
+        `withdraw(contact, uid)` cancels a line that has not been delivered.
         """
-        self._talk_with, self._open_talk = talk_with, open_talk
+        self._talk_with, self._open_talk, self._withdraw = talk_with, open_talk, withdraw
         self._store.drop_prepared()
+        self._store.drop_old(_KEPT)
         for kept in self._store.in_state(TransferState.WANTED, outgoing=False):
             if now_ms() - kept.at > _GIVEN_UP_AFTER_MS:
                 self._receiving.cancel(kept, TransferState.CANCELLED)
         self._receiving.begin()
+        self._receiving.clear_up()
 
     @property
     def moving(self) -> tuple[Transfer, ...]:
@@ -115,12 +130,13 @@ class Transfers:
         contact: str,
         path: Path,
         name: str,
-        then: Callable[[Transfer, int], None],
+        then: Callable[[Transfer, int, int], None],
         failed: OnFailed,
     ) -> None:
         """Offer a file or folder, by that name or its own.
 
-        Once that is on disk, `then` gets the transfer and the number of its line.
+        Once that is on disk, `then` gets the transfer, the number of its line, and how many links
+        and the like are left out.
         """
         if contact == self._around.username:
             raise UsageError("a file can be sent to somebody else only")
@@ -133,7 +149,7 @@ class Transfers:
 
         def say(found: Scanned, talk: FileTalk) -> None:
             try:
-                then(*self._say(talk, path, found))
+                then(*self._say(talk, path, found), found.skipped)
             except P2PError as error:
                 failed(error)
 
@@ -151,14 +167,28 @@ class Transfers:
         if kept is None or kept.state is TransferState.PREPARING:
             self._store.forget(number)
             raise P2PError("the offer could not be written to disk")
+        if talk.is_old:
+            self._note_old(talk.contact)
         return self._activities.shown(kept), line
+
+    def _note_old(self, contact: str) -> None:
+        """Tell why what we offer to a contact with an older program does not move."""
+        for kept in self._store.in_state(TransferState.OFFERED, contact, outgoing=True):
+            self._activities.waits(kept, f"{contact} must update p2pchat first")
 
     def get(self, number: int, folder: str = "") -> None:
         """Receive what a contact offers, into that folder; again, if it has failed."""
         kept = self._known(number, outgoing=False)
         if kept.state is TransferState.DONE:
             raise UsageError(f"it is here already: {kept.path}")
-        if kept.state is TransferState.WANTED and not folder:
+        if kept.key != self._around.contacts.get(kept.username).key:
+            raise UsageError(
+                f"it was offered with another key of {kept.username}",
+                advice=f"ask {kept.username} to send it again",
+            )
+        if kept.state is TransferState.WANTED:
+            if folder:
+                raise UsageError("it is being received into another folder already")
             self._receiving.want(kept)  # now, instead of after a pause
             return
         if folder and not Path(folder).is_absolute():
@@ -205,16 +235,24 @@ class Transfers:
 
     def offered(self, talk: FileTalk, lines: Sequence[KeptLine]) -> None:
         """Look whether new lines of the contact offer something, and decide about it."""
+        is_any = False
         for line in lines:
             kept = self._store.find(talk.contact, talk.key, line.uid, outgoing=False)
             if kept is not None and kept.state is TransferState.OFFERED:
+                is_any = True
                 self._decide(talk, kept)
-        self._limit(talk.contact)
+        if is_any:
+            self._limit(talk.contact)
 
     def linked(self, talk: FileTalk) -> None:
         """Go on with the contact on a new link."""
         for kept in self._store.untold(talk.contact, talk.key):
             self._tell(talk, kept)
+        for kept in self._store.in_state(TransferState.OFFERED, talk.contact, outgoing=False):
+            if kept.key == talk.key:  # perhaps a node of ours died before it could decide
+                self._decide(talk, kept, again=True)
+        if talk.is_old:
+            self._note_old(talk.contact)
         self._receiving.linked(talk)
 
     def path_changed(self, talk: FileTalk) -> None:
@@ -240,14 +278,16 @@ class Transfers:
             case _:
                 theirs = self._store.find(talk.contact, talk.key, message.offer, outgoing=False)
                 for kept in filter(None, (ours, theirs)):
-                    if kept.is_over:
+                    if kept.is_over and not kept.told:
                         self._store.update(kept.id, told=True)
         return True
 
-    def drop(self, contact: str) -> None:
+    def drop(self, contact: str, why: str) -> None:
         """Stop everything with a contact who was blocked or has another key."""
         self._giving.stop_all(contact)
-        self._receiving.drop(contact)
+        self._receiving.drop(contact, why)
+        for kept in self._store.in_state(TransferState.OFFERED, contact, outgoing=False):
+            self._around.end(kept, TransferState.FAILED, why, told=True)
 
     def close(self) -> None:
         """Stop everything that moves; it goes on with the next node of the account."""
@@ -268,18 +308,23 @@ class Transfers:
         if theirs is not None and not theirs.is_over:
             self._receiving.hear_no(theirs, message)
 
-    def _decide(self, talk: FileTalk, kept: KeptTransfer) -> None:
+    def _decide(self, talk: FileTalk, kept: KeptTransfer, *, again: bool = False) -> None:
+        """Decide about an offer; `again`: the user has seen it, unless it is taken or refused."""
         contact = self._around.contacts.get(talk.contact)
-        today = self._store.accepted_since(talk.contact, now_ms() - _DAY_MS)
+        accepted = self._store.accepted_since(talk.contact, now_ms() - _DAY_MS)
+        today = sum(one.offer.size for one in accepted)
         decision = self._around.policy.decide(contact, kept.offer.size, today)
         if decision is Decision.REFUSE:
             self._refuse(kept, TransferState.DECLINED)
             return
-        route = talk.route
-        if route is not None and route.relayed and kept.offer.size > MOST_RELAYED:
+        is_direct = talk.route is not None and not talk.route.relayed
+        is_small = kept.offer.size <= MOST_RELAYED and len(accepted) < _MOST_TAKEN
+        if not (is_small or is_direct) or len(accepted) >= _MOST_TAKEN:
             decision = Decision.ASK
         offer = kept.offer
         is_taken = decision is Decision.TAKE
+        if again and not is_taken:
+            return
         self._around.on_event(
             FileOffered(kept.username, kept.id, offer.shown_name, offer.size, offer.files, is_taken)
         )
@@ -288,9 +333,10 @@ class Transfers:
 
     def _limit(self, contact: str) -> None:
         """Decline the oldest offers of a contact with too many."""
-        offered = self._store.in_state(TransferState.OFFERED, contact, outgoing=False)
-        for kept in offered[:-_MOST_OPEN]:
-            self._refuse(kept, TransferState.DECLINED)
+        if self._store.count_offered(contact) > _MOST_OPEN:
+            offered = self._store.in_state(TransferState.OFFERED, contact, outgoing=False)
+            for kept in offered[:-_MOST_OPEN]:
+                self._refuse(kept, TransferState.DECLINED)
 
     def _accept(self, kept: KeptTransfer, folder: str) -> None:
         self._store.update(
@@ -301,17 +347,17 @@ class Transfers:
 
     def _refuse(self, kept: KeptTransfer, state: TransferState) -> None:
         """End a transfer on our side, and tell the other one, now or later."""
+        talk = self._talk_with(kept.username)
+        is_there = talk is not None and talk.key == kept.key
         if kept.outgoing:
             self._giving.cancel(kept)
         else:
             self._receiving.cancel(kept, state)
-        self._store.update(kept.id, told=False)
-        talk = self._talk_with(kept.username)
-        if talk is None or talk.key != kept.key:
-            self._store.update(kept.id, told=True)  # nobody is there to be told
+        self._store.update(kept.id, told=not is_there)
+        if talk is None or not is_there:
             return
         if kept.outgoing:
-            talk.withdraw(kept.uid)
+            self._withdraw(kept.username, kept.uid)
         self._tell(talk, kept._replace(state=state))
         talk.look_for_link()
 

@@ -101,19 +101,16 @@ class History:
         return {line.uid: line for line in lines}
 
     def with_offers(self, lines: Sequence[KeptLine]) -> list[KeptLine]:
-        """Return lines of ours with the files that they offer."""
+        """Return lines of ours with the files that they offer, except offers that are over."""
+        found = []
         with self._store.errors():
-            offers = {
-                line.uid: read_offer(bytes(data))
-                for line in lines
-                for (data,) in self._store.rows(
-                    _OFFER_OF, (self._registry, line.username, line.uid)
-                )
-            }
-        return [line._replace(offer=offers.get(line.uid)) for line in lines]
-
-    def _offer_of(self, line: KeptLine) -> list[tuple[bytes]]:
-        return self._store.rows(_OFFER_OF, (self._registry, line.username, line.uid))
+            for line in lines:
+                rows = self._store.rows(_OFFER_OF, (self._registry, line.username, line.uid))
+                if not rows:
+                    found.append(line)
+                elif rows[0][1] not in OVER:
+                    found.append(line._replace(offer=read_offer(bytes(rows[0][0]))))
+        return found
 
     def incoming(self, after: int, limit: int, username: str | None = None) -> list[KeptLine]:
         """Return the first lines of contacts (of one, or of all) with ids above `after`.
@@ -315,7 +312,8 @@ _READ: Final = f"UPDATE {BY_STATE} SET state = '{LineState.READ}' {_SEEN}"  # no
 _READ_AND_FORGET: Final = f"DELETE FROM {BY_STATE} {_SEEN}"  # noqa: S608
 
 _OFFER_OF: Final = (
-    "SELECT offer FROM transfer WHERE registry = ? AND username = ? AND outgoing = 1 AND uid = ?"
+    "SELECT offer, state FROM transfer"
+    " WHERE registry = ? AND username = ? AND outgoing = 1 AND uid = ?"
 )
 _FORGET_TRANSFERS: Final = (
     "DELETE FROM transfer WHERE registry = ? AND username = ?"  # noqa: S608

@@ -291,8 +291,9 @@ _OFFER: Final = (
     " VALUES (?, ?, ?, 0, ?, ?, ?, ?)"
 )
 _OFFERED: Final = (
-    "UPDATE transfer SET key = ?, state = ?"
+    "UPDATE transfer SET key = ?, state = ?"  # noqa: S608
     " WHERE registry = ? AND username = ? AND outgoing = 1 AND uid = ?"
+    f" AND state IN ('{TransferState.PREPARING}', '{TransferState.OFFERED}')"
 )
 _LAST_NUMBER: Final = (
     f"SELECT coalesce(max(seq), 0) FROM {BY_NUMBER} WHERE {_SCOPE} AND outgoing = ?"  # noqa: S608

@@ -41,6 +41,8 @@ class KeptTransfer(NamedTuple):
 _TOLD_WITHIN_MS: Final = 14 * 24 * 3600 * 1000
 """After that, no link is sought any more only to tell a contact how a transfer has ended."""
 
+_LATELY: Final = 100
+
 _COLUMNS: Final = [getattr(Transfer, name) for name in KeptTransfer._fields]
 
 
@@ -134,12 +136,36 @@ class TransferStore:
         query = Transfer.select(Transfer.listing).where(Transfer.id == transfer_id)
         return next((as_bytes(data) for (data,) in self._rows(query)), None)
 
-    def accepted_since(self, username: str, at: int) -> int:
-        """Return the bytes of the contact's offers that were accepted since that time."""
+    def accepted_since(self, username: str, at: int) -> list[KeptTransfer]:
+        """Return the contact's offers that were accepted since that time, whatever they became."""
         which = (Transfer.username == username) & ~Transfer.outgoing & (Transfer.at >= at)
-        states = (TransferState.WANTED, TransferState.DONE)
-        found = self._select(which & Transfer.state.in_(states))
-        return sum(one.offer.size for one in found)
+        open_ones = (TransferState.OFFERED, TransferState.DECLINED)
+        return self._select(which & Transfer.state.not_in(list(open_ones)))
+
+    def ended_lately(self) -> list[KeptTransfer]:
+        """Return the last transfers of contacts that are over, except those that may be retried."""
+        states = (TransferState.DONE, TransferState.DECLINED, TransferState.CANCELLED)
+        return [one for one in self.all(_LATELY) if not one.outgoing and one.state in states]
+
+    def count_offered(self, username: str) -> int:
+        """Return the number of the contact's open offers."""
+        which = (Transfer.username == username) & ~Transfer.outgoing
+        which &= Transfer.state == TransferState.OFFERED
+        with self._store.errors():
+            query = Transfer.select().where(self._here & which)
+            return int(query.count(self._store.database))
+
+    def drop_old(self, most: int) -> None:
+        """Forget the oldest of those that are over, beyond so many."""
+        newest = Transfer.select(Transfer.id).where(self._here).order_by(Transfer.id.desc())
+        with self._store.errors():
+            ids = [
+                number
+                for (number,) in newest.offset(most).limit(1).tuples().execute(self._store.database)
+            ]
+        for last in ids:
+            old = self._here & (Transfer.id <= last) & Transfer.state.in_(list(OVER))
+            self._execute(Transfer.delete().where(old))
 
     def update(self, transfer_id: int, **fields: Any) -> None:
         """Change fields of a transfer; see transfer_models.Transfer."""

@@ -6,9 +6,10 @@ from p2pchat.protocol.messages import check_seconds
 
 
 class Transfers(Result, frozen=True, tag="transfers"):
-    """Transfers of files, oldest first."""
+    """Transfers of files, oldest first; `skipped`: links and devices of a folder, left out."""
 
     transfers: tuple[Transfer, ...]
+    skipped: int = 0
 
 
 class SendFile(Order[Transfers], frozen=True, tag="send_file"):

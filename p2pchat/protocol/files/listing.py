@@ -50,6 +50,8 @@ def read_list(data: bytes, offer: Offer) -> list[Listed]:
     """Return the files of an offered folder. Raise RemoteProtocolError if it is not that list."""
     if digest_of(data) != offer.listing:
         raise RemoteProtocolError("the list of files is not the one that was offered")
+    if data.count(b"\n") > offer.files:
+        raise RemoteProtocolError("the list of files has other files than were offered")
     try:
         files = _decoder.decode_lines(data)
         check_paths([one.path for one in files])

@@ -4,6 +4,7 @@ The bytes of a small file come with the offer. Names are the contact's own; see 
 a disk. Reads no files.
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -24,7 +25,7 @@ MOST_SIZE: Final = 2**53 - 1
 SHA256: Final = "sha256"
 
 _MOST_NAME_BYTES: Final = 255
-_MOST_ALGORITHM: Final = 16
+_ALGORITHM: Final = re.compile("[a-z0-9-]{1,16}")
 
 
 class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,7 +50,7 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
             raise ValueError("an offer has no valid name")
         if not (0 <= self.size <= MOST_SIZE and 0 <= self.files <= MOST_FILES):
             raise ValueError("an offer is too large")
-        if len(self.sum) > _MOST_ALGORITHM:
+        if not _ALGORITHM.fullmatch(self.sum):
             raise ValueError("an offer has no valid algorithm")
         if len(self.listing) != (SUM_BYTES if self.folder else 0):
             raise ValueError("an offer has no valid list")

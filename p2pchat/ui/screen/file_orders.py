@@ -19,7 +19,7 @@ from p2pchat.ui.screen.file_list import NO_FILES, transfer_cells
 from p2pchat.ui.screen.pending_orders import PendingOrders
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order
-from p2pchat.ui.text.sending_files import why_ask
+from p2pchat.ui.text.sending_files import LEFT_OUT, why_ask
 
 _LAST = 20
 
@@ -52,9 +52,6 @@ class FileOrders:
         if contact is None:
             raise UsageError("you are in no chat", advice="/chat NAME starts one")
         paths = paths_in(typed)
-        for path in paths:
-            if not path.exists():
-                raise UsageError(f"there is no file {path}", advice="Tab completes paths")
         reasons = [reason for path in paths if (reason := why_ask(path))]
         if reasons and self._asked_about != typed:
             self._asked_about = typed
@@ -62,7 +59,11 @@ class FileOrders:
             return
         self._asked_about = ""
         for path in paths:
-            self._orders.give(SendFile(contact, str(path.absolute())))
+            self._orders.give(SendFile(contact, str(path.absolute())), self._offered)
+
+    def _offered(self, found: Transfers) -> None:
+        if found.skipped:
+            self._view.tell(f"{found.transfers[0].name}: {LEFT_OUT.format(found.skipped)}")
 
     def _get(self, order: Order) -> GetFile:
         number = _number(order)
@@ -102,16 +103,19 @@ class FileOrders:
 def paths_in(typed: str) -> list[Path]:
     """Return the paths in a typed text; spaces in a path need quotes or backslashes.
 
-    A text that is one existing path needs none. Raise UsageError if quotes are open.
+    A text that is one existing path needs none. Raise UsageError if one does not exist.
     """
-    whole = Path(typed).expanduser()
-    if whole.exists():
-        return [whole]
     try:
-        words = shlex.split(typed)
-    except ValueError as error:
-        raise UsageError(f"{typed!r}: {str(error).lower()}") from None
-    return [Path(word).expanduser() for word in words]
+        whole = Path(typed).expanduser()
+        if whole.exists():
+            return [whole]
+        paths = [Path(word).expanduser() for word in shlex.split(typed)]
+        missing = [path for path in paths if not path.exists()]
+    except (ValueError, RuntimeError, OSError) as error:  # an open quote, no such user, too long
+        raise UsageError(f"{typed!r} is no path: {str(error).lower()}") from None
+    if missing:
+        raise UsageError(f"there is no file {missing[0]}", advice="Tab completes paths")
+    return paths
 
 
 def _number(order: Order) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 MANY: Final = 1000
+LEFT_OUT: Final = "left out: {} (links, devices and the like)"
 
 
 def why_ask(path: Path) -> str:

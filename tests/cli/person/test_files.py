@@ -38,11 +38,13 @@ def test_taken_without_asking(people: People, work: Path) -> None:
     (work / "photos").mkdir()
     paths = [make(work / "a.bin", 300_000), make(work / "b.txt", 10)]
     make(work / "photos" / "c.jpg", 100_000)
+    (work / "photos" / "link").symlink_to("/etc/passwd")
     with running(people.start("bob", "--headless")) as bob:
         code, said, err = people.run(
             "alice", "send-file", "bob", *map(str, paths), str(work / "photos"), "--wait", "60"
         )
         assert (code, said) == (0, []), err
+        assert "photos: left out: 1 (links, devices and the like)" in err
         assert sorted(line for line in err.splitlines() if "verified" in line) == [
             "bob has a.bin, verified",
             "bob has b.txt, verified",

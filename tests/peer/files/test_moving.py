@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pchat.callbacks import ignore
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut, UsageError
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.bulk import BulkConnection, Detached
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
-from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give
-from p2pchat.peer.files.part import Part, WrongSum
+from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give, tell_done
+from p2pchat.peer.files.part import Part, WrongSum, delete_part
 from p2pchat.peer.files.source import FileChanged, Source, scan
 from p2pchat.protocol.files.frames import FRAME_BYTES, Kind, frame, piece_header, start_from
 from p2pchat.protocol.files.pieces import PIECE_BYTES
@@ -74,7 +74,9 @@ class Both:
 
             taker = Taker(lambda _: part, keep_free=0, progress=progress)
             with closing(Part(self.folder, "file", UID, self.size)) as part:
-                return taker.take(taking)[0]
+                path, root = taker.take(taking)
+            tell_done(taking, root)
+            return path
 
         with closing(Part(self.folder, "file", UID, self.size)) as part:
             had = Had(part.pieces, part.root())  # what the taker says it has
@@ -107,6 +109,7 @@ def test_file_is_there_when_both_say_so(tmp_path: Path, size: int) -> None:
     assert both.outcomes["taker"] == both.folder / "file"
     assert isinstance(both.outcomes["giver"], bytes)
     assert (both.folder / "file").read_bytes() == data
+    delete_part(both.folder, "file", UID)
     assert os.listdir(both.folder) == ["file"]
 
 
@@ -160,7 +163,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     """It is not waited for, and not given."""
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "nothing"):
-        with pytest.raises(UsageError):
+        with pytest.raises(P2PError):
             scan(tmp_path / name)
 
 
@@ -222,7 +225,7 @@ def hostile(tmp_path: Path) -> Hostile:
         ([start_from(0, 0)], RemoteProtocolError),
         ([frame(Kind.FILE_LIST, b"x")], RemoteProtocolError),
         ([frame(Kind.FILE_WAIT, b"")], RemoteProtocolError),
-        ([piece_header(101), b"x" * 101], WrongSum),
+        ([piece_header(101), b"x" * 101], RemoteProtocolError),
         ([piece_header(100), b"x" * 100, frame(Kind.PIECE_SUM, bytes(32))], WrongSum),
         ([frame(Kind.PIECE_SUM, bytes(32))], WrongSum),
         ([frame(Kind.FILE_END, bytes(32))], WrongSum),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from p2pchat.peer.files.part import DiskFull, Part, WrongSum
+from p2pchat.peer.files.part import DiskFull, Part, WrongSum, delete_part
 from p2pchat.peer.files.stored import PartError
 from p2pchat.protocol.files.pieces import PIECE_BYTES, pieces_of, root_of
 
@@ -65,6 +65,7 @@ def test_whole_file_gets_its_name(folder: Path, size: int) -> None:
         part.sync()
         assert part.finish(root(data)) == folder / "report.pdf"
     assert (folder / "report.pdf").read_bytes() == data
+    delete_part(folder, "report.pdf", UID)
     assert names(folder) == ["report.pdf"]
     assert (folder / "report.pdf").stat().st_mode & 0o777 == 0o600
 
@@ -152,6 +153,7 @@ def test_crash_at_any_moment(folder: Path, n: int) -> None:
             fill(part, data)
             part.finish(root(data))
     assert (folder / "a").read_bytes() == data
+    delete_part(folder, "a", UID)
     assert names(folder) == ["a"]
 
 
@@ -166,8 +168,7 @@ def damage(folder: Path, rng: random.Random, synced: int) -> None:
         case 1 if listed.stat().st_size > synced * 32:
             os.truncate(listed, rng.randrange(synced * 32, listed.stat().st_size))
         case 2 if size > safe and listed.stat().st_size // 32 > synced:
-            # Only the last piece may be torn: the one before it was synced, or is read again.
-            last = (listed.stat().st_size // 32 - 1) * PIECE_BYTES
+            last = rng.randrange(synced, listed.stat().st_size // 32) * PIECE_BYTES
             with part.open("r+b") as file:
                 file.seek(last)
                 file.write(bytes(100))
@@ -191,7 +192,9 @@ def test_death_after_the_name_was_given(folder: Path, monkeypatch: pytest.Monkey
                 part.finish(root(data))
     assert "a (2)" in names(folder)
     with closing(Part(folder, "a", UID, 100)) as part:
-        assert part.finish(root(data)) == folder / "a (2)"
+        assert part.named == folder / "a (2)"
+        assert part.root() == root(data)
+    delete_part(folder, "a", UID)
     assert names(folder) == ["a", "a (2)"]
 
 
@@ -219,7 +222,8 @@ def test_wrong_root_gives_no_name(folder: Path) -> None:
         with pytest.raises(WrongSum, match="offered"):
             part.finish(root(content(100, 2)))
         assert "a" not in names(folder)
-        part.discard()
+    delete_part(folder, "a", UID)
+    delete_part(folder, "a", UID)
     assert names(folder) == []
 
 

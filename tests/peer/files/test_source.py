@@ -65,6 +65,16 @@ def test_folder_that_became_a_link(tmp_path: Path) -> None:
         source.read(memoryview(bytearray(1)), 0)
 
 
+def test_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    """No other system could show it, so it is refused in words; alone or in a folder."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path / "f") + b"/bad\xff"))
+    path.parent.mkdir()
+    path.write_text("x")
+    for offered in (path, path.parent):
+        with pytest.raises(UsageError, match="not UTF-8"):
+            scan(offered)
+
+
 def test_bytes_across_files(tmp_path: Path) -> None:
     """The files of a folder are one run of bytes, empty ones included."""
     for name, text in (("a", "one"), ("b", ""), ("c", "two"), ("d", "")):

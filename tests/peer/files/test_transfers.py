@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.errors import UsageError
-from p2pchat.protocol.client.events import TextReceived
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.loop import Loop
+from p2pchat.peer.files import reception
+from p2pchat.protocol.client.events import Left, TextReceived
 from p2pchat.protocol.client.file_events import (
     FileDeclined,
     FileDelivered,
@@ -248,7 +250,7 @@ def test_offer_to_a_user_who_is_offline(two: Two) -> None:
 
 def test_refusals(two: Two, tmp_path: Path) -> None:
     """Each has a reason in words."""
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(P2PError, match="cannot be read"):
         two.offer(tmp_path / "nothing")
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         two.offer(Path("/dev/null"))
@@ -263,6 +265,113 @@ def test_refusals(two: Two, tmp_path: Path) -> None:
     one = two.offer(two.file(10))
     with pytest.raises(UsageError, match="you are sending"):
         two.alice.node.files.get(one.id)
+
+
+def test_death_before_the_database_knew(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has its name already: it is neither received again nor called failed."""
+    path = two.file(300_000)
+    two.offer(path)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.goes("alice")
+    two.bob.node.files.get(two.theirs().id)
+    two.goes("bob")
+    before = two.folder / "before.sqlite3"
+    two.world.copy_profile("bob", before)
+    monkeypatch.setattr(reception, "delete_part", lambda *_: None)  # it died before that, too
+    two.comes("alice"), two.comes("bob")
+    two.until(lambda: two.theirs().state is TransferState.DONE)
+    two.goes("bob")
+    two.world.restore_profile("bob", before)
+    monkeypatch.undo()
+    path.unlink()
+    two.comes("bob")
+    two.until(lambda: two.theirs().state is TransferState.DONE)
+    two.until(lambda: os.listdir(two.inbox) == ["report.pdf"])
+    assert not two.heard("bob", FileFailed)
+
+
+def test_cancelled_offer_is_not_sent_by_a_retry(two: Two) -> None:
+    """`p2p outbox retry` is for lines that failed against their sender's will."""
+    two.goes("bob")
+    one = two.offer(two.file(10))
+    two.alice.node.files.cancel(one.id)
+    settle(two.loop)
+    errors: list[P2PError] = []
+    outbox = two.alice.node.conversations.outbox
+    outbox.queue_again("bob", lambda _: None, errors.append)
+    settle(two.loop)
+    assert [type(error) for error in errors] == [UsageError]
+    two.comes("bob")
+    advance(two.loop, 60)
+    assert not two.heard("bob", FileOffered)
+
+
+def test_declined_can_be_had_later(two: Two) -> None:
+    """The receiver may change its mind, also about a small file."""
+    for size in (100_000, 10):
+        path = two.file(size, f"file{size}")
+        two.offer(path)
+        two.until(lambda: two.theirs().size == size)  # noqa: B023
+        two.bob.node.files.decline(two.theirs().id)
+        two.until(lambda: len(two.heard("alice", FileDeclined)) > 0)
+        assert two.get().read_bytes() == path.read_bytes()
+
+
+def test_what_a_sender_gives_up_leaves_nothing(two: Two) -> None:
+    """Neither on the disk nor in the account of what was taken without asking."""
+    two.bob.node.contacts.set_files("alice", "200000")
+    path = two.file(150_000)
+    two.offer(path)
+    path.write_bytes(b"another")
+    two.until(lambda: bool(two.heard("bob", FileFailed) or two.heard("bob", FileReceived)))
+    assert all(not name.endswith("part") for name in os.listdir(two.inbox))
+
+
+def test_another_key_has_nothing_to_give(two: Two) -> None:
+    """An offer of an earlier key cannot be accepted."""
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    contact = two.bob.node.contacts.get("alice")
+    two.bob.home.profile.keep_contact(str(two.world.url), contact._replace(key=bytes(32)))
+    with pytest.raises(UsageError, match="another key"):
+        two.bob.node.files.get(two.theirs().id)
+
+
+@pytest.fixture
+def apart(loop: Loop, tmp_path: Path) -> Iterator[Two]:
+    """Alice and bob at a registry with mailboxes."""
+    world = World(loop, tmp_path, secure=True, mailbox=True)
+    two = Two(world, tmp_path)
+    advance(loop, 5)
+    yield two
+    two.end()
+    world.close()
+
+
+def test_small_file_by_the_mailbox(apart: Two) -> None:
+    """It reaches bob, and gets its name, while alice is offline; later she is told."""
+    apart.goes("bob")
+    path = apart.file(5000)
+    apart.offer(path)
+    apart.until(lambda: bool(apart.heard("alice", Left)))
+    apart.goes("alice")
+    apart.comes("bob")
+    assert apart.get().read_bytes() == path.read_bytes()
+    apart.comes("alice")
+    apart.until(lambda: bool(apart.heard("alice", FileDelivered)))
+
+
+def test_cancelled_small_file_is_taken_back(apart: Two) -> None:
+    """From the mailbox, so that bob never sees it."""
+    apart.goes("bob")
+    one = apart.offer(apart.file(5000))
+    apart.until(lambda: bool(apart.heard("alice", Left)))
+    apart.alice.node.files.cancel(one.id)
+    settle(apart.loop)
+    apart.goes("alice")
+    apart.comes("bob")
+    advance(apart.loop, 60)
+    assert not apart.heard("bob", FileOffered)
 
 
 def test_blocked_contact_gets_nothing(two: Two) -> None:
