@@ -3,6 +3,7 @@
 import selectors
 import socket
 from collections.abc import Callable, Container
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
@@ -202,7 +203,8 @@ class MemoryTransport:
         """Break the wire: data in flight is lost, and both ends are notified."""
         for end in (self, self.other):
             if end.is_detached and end.sock is not None and end.sock.fileno() >= 0:
-                end.sock.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # a thread may have closed it just now
+                    end.sock.shutdown(socket.SHUT_RDWR)
         self.end(LinkLost("the wire was cut"))
         self.other.end(LinkLost("the wire was cut"))
 
