@@ -299,7 +299,7 @@ class _Watch:
         moving = [one for one in state.moving if one.id in self._numbers]
         now = loop.now()
         for one in moving:
-            if one.done > self._done.get(one.id, 0):
+            if one.done > self._done.get(one.id, -1):
                 self._done[one.id] = one.done
                 self._quiet_since = now
         self._progress.draw(moving)

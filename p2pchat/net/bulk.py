@@ -17,6 +17,9 @@ from p2pchat.net.tls.engine import Engine
 _RECEIVE_BYTES: Final = 128 * 1024
 _LINGER_TIMEOUT: Final = 5.0
 _STOP_WITHIN: Final = 0.5
+_UNSENT_BYTES: Final = 128 * 1024
+_LOWER_EFFORT: Final = 1 << 2
+"""The DSCP LE (RFC 8622), as the byte that has it."""
 
 
 class Detached(NamedTuple):
@@ -47,6 +50,7 @@ class BulkConnection:
         self._is_stopped = False
         self._buffer = bytearray(_RECEIVE_BYTES)
         self._socket.settimeout(patience)
+        self._give_way()
 
     def send(self, *parts: bytes | memoryview) -> None:
         """Send these bytes, in order; return once the operating system has accepted them."""
@@ -134,6 +138,18 @@ class BulkConnection:
                 if not self._socket.recv_into(self._buffer):
                     break
         self._socket.close()
+
+    def _give_way(self) -> None:
+        """Keep little unsent in the system, and ask routers to pass on other traffic first."""
+        # Where the system or the kind of socket has no such option, it is merely less polite.
+        for level, option, value in (
+            (socket.IPPROTO_TCP, getattr(socket, "TCP_NOTSENT_LOWAT", None), _UNSENT_BYTES),
+            (socket.IPPROTO_IP, getattr(socket, "IP_TOS", None), _LOWER_EFFORT),
+            (socket.IPPROTO_IPV6, getattr(socket, "IPV6_TCLASS", None), _LOWER_EFFORT),
+        ):
+            if option is not None:
+                with suppress(OSError):
+                    self._socket.setsockopt(level, option, value)
 
     def _all_decrypted(self) -> bytes:
         """Return all that can be decrypted now: one TLS record after the other costs more."""

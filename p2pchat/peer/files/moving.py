@@ -1,6 +1,6 @@
 """Moves the bytes of a transfer over a connection of its own: both ends, each blocking in a thread.
 
-The giver reads, hashes and sends; the taker verifies each piece, and says what is safe on its disk.
+The giver reads, hashes and sends; the taker verifies each piece, and says how many it has.
 Which file it is, and who may have it, was settled before.
 """
 
@@ -32,6 +32,7 @@ from p2pchat.protocol.files.listing import MOST_LIST_BYTES
 from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size, pieces_of, root_of
 
 _SIGN_OF_LIFE_S: Final = 5.0
+_GOT_EVERY_S: Final = 0.5
 _MOST_WAITS: Final = 720
 """Signs of life: for an hour, in which any giver has read what we have."""
 
@@ -183,6 +184,7 @@ class Taker:
         self._patience = patience
         self._last_frame = time.monotonic()
         self._waits = 0
+        self._told_at = 0.0  # at once after the first piece
         self._open_part = open_part
         self._keep_free = keep_free
         self._progress = progress
@@ -253,6 +255,8 @@ class Taker:
             self._unsafe = 0
             part.sync()
             part.check_room(self._keep_free)
+        if self._last_frame - self._told_at >= _GOT_EVERY_S:
+            self._told_at = self._last_frame
             connection.send(got(part.pieces))
 
 

@@ -34,7 +34,7 @@ class Kind(Enum):
     FILE_END = "FILE_END"
     """That was all; this is the root."""
     FILE_GOT = "FILE_GOT"
-    """From the taker: so many pieces are safe on the disk."""
+    """From the taker: so many pieces are here."""
     FILE_DONE = "FILE_DONE"
     """From the taker: the file is whole, verified, and has its name; this is the root."""
 
@@ -78,7 +78,7 @@ def piece_header(size: int) -> bytes:
 
 
 def got(pieces: int) -> bytes:
-    """Return the frame that acknowledges a number of stored pieces."""
+    """Return the frame that says how many pieces are here."""
     return frame(Kind.FILE_GOT, pieces.to_bytes(_COUNT_BYTES, "big"))
 
 

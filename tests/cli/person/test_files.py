@@ -133,6 +133,76 @@ def test_stdin_and_text(people: People, work: Path) -> None:
     assert people.run("alice", "send", "bob", "--file", str(work), "--name", "x")[0] == 2
 
 
+def test_changed_and_missing(people: People, work: Path) -> None:
+    """Exit 1; the other files are sent nevertheless."""
+    path = make(work / "a.bin", 100_000)
+    with running(people.start("bob", "--headless")) as bob:
+        sending = Program("send-file", "bob", str(path), env=people.env["alice"])
+        while "a.bin" not in " ".join(people.run("bob", "files")[1]):
+            pass
+        path.write_bytes(bytes(100_000))
+        code, _, err = people.run("bob", "files", "get", "1")
+        assert (code, "has changed since it was offered" in err) == (1, True)
+        code, err = sending.end()
+        assert (code, "has changed since it was offered" in err) == (1, True)
+        bob.signal(signal.SIGTERM)
+        bob.end()
+
+
+def test_contact_dies_in_the_middle(people: People, work: Path) -> None:
+    """Exit 3 once nothing has moved for --wait; it goes on when both are back."""
+    set_files(people, "50MB")
+    people.env["alice"]["P2P_RATE"] = "2MB"
+    path = make(work / "a.bin", 9_000_000)
+    with running(people.start("bob", "--headless")) as bob:
+        sending = Program("send-file", "bob", str(path), "--wait", "2", env=people.env["alice"])
+        sums = Path(people.env["bob"]["HOME"]) / "Downloads" / "p2pchat" / "alice"
+        while not any(file.stat().st_size for file in sums.glob(".*p2psums")):
+            pass
+        bob.signal(signal.SIGKILL)
+        bob.kill()
+    code, err = sending.end()
+    assert code == 3, err
+    assert "it goes on while a node of yours runs" in err
+    people.env["alice"].pop("P2P_RATE")
+    with running(Program("login", "--json", env=people.env["bob"])) as bob:
+        bob.wait_for("logged_in")
+        with running(people.start("alice", "--headless")):
+            bob.wait_for('"file_received"')
+    assert there(people, "a.bin").read_bytes() == path.read_bytes()
+
+
+def test_in_clear(people: People, work: Path) -> None:
+    """The original dialect has no files: exit 2."""
+    path = str(make(work / "a", 10))
+    code, _, err = people.run(
+        "alice", "send-file", "bob", path, "--registry", "original://localhost"
+    )
+    assert (code, "files cannot be sent in clear" in err) == (2, True)
+
+
+def test_hook(people: People, work: Path, tmp_path: Path) -> None:
+    """A hook knows the path of what has come."""
+    set_files(people, "50MB")
+    seen = tmp_path / "seen"
+    script = tmp_path / "hook"
+    script.write_text(
+        f'#!/bin/sh\necho "$P2P_FROM $P2P_NAME $P2P_PATH" > {seen}.new\nmv {seen}.new {seen}\n'
+    )
+    script.chmod(0o755)
+    config = Path(people.env["bob"]["P2P_HOME"]) / "config" / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    with config.open("a") as file:
+        file.write(f'\n[hooks]\nfile_received = "{script}"\n')
+    with running(people.start("bob", "--headless")) as bob:
+        assert people.run("alice", "send-file", "bob", str(make(work / "a", 10)))[0] == 0
+        while not seen.exists():
+            pass
+        bob.signal(signal.SIGTERM)
+        bob.end()
+    assert seen.read_text() == f"alice a {there(people, 'a')}\n"
+
+
 def test_settings(people: People) -> None:
     """What becomes of a contact's files; nonsense is refused."""
     code, said, _ = people.run("bob", "contacts", "files", "alice")

@@ -12,6 +12,8 @@ import pytest
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.loop import Loop
+from p2pchat.peer.calls import calls
+from p2pchat.peer.chat import reconnector
 from p2pchat.peer.files import reception
 from p2pchat.protocol.client.events import Left, TextReceived
 from p2pchat.protocol.client.file_events import (
@@ -335,6 +337,19 @@ def test_another_key_has_nothing_to_give(two: Two) -> None:
     two.bob.home.profile.keep_contact(str(two.world.url), contact._replace(key=bytes(32)))
     with pytest.raises(UsageError, match="another key"):
         two.bob.node.files.get(two.theirs().id)
+
+
+def test_older_program(
+    secure_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The offer is delivered as a line, and its sender is told why nothing moves."""
+    for module in (calls, reconnector):
+        monkeypatch.setattr(module, "ABILITIES", ())
+    two = Two(secure_world, tmp_path)
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.heard("alice", FileWaiting)))
+    assert two.heard("alice", FileWaiting)[-1].why == "bob must update p2pchat first"
+    two.end()
 
 
 @pytest.fixture
