@@ -66,7 +66,9 @@ KEYS: Final = (
     ),
     Key("files.keep-free", "1GB", "room that received files leave on the disk"),
     Key("files.rate", "0", "bytes a second that a file is sent with, such as 500kB; 0: no limit"),
-    Key("files.at-once", 3, "files that move at a time, in each direction"),
+    Key(
+        "files.at-once", 3, "files that move at a time, in each direction; of one contact one less"
+    ),
     Key("prompt.edit-mode", "emacs", "editing keys", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),
     Key("prompt.timestamps", True, "show the time of each line"),

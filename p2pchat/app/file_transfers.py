@@ -28,6 +28,7 @@ from p2pchat.errors import (
     TimedOut,
     Unreachable,
     UsageError,
+    queued,
 )
 from p2pchat.peer.files.transfers import stored_transfers
 from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed, RegistryLost
@@ -50,6 +51,7 @@ from p2pchat.protocol.client.messages import Hello
 from p2pchat.protocol.client.node_order import Done, Order
 from p2pchat.protocol.client.orders import Send
 from p2pchat.protocol.client.transfers import Transfer, TransferState
+from p2pchat.protocol.files.offers import MOST_INLINE
 
 T = TypeVar("T")
 
@@ -64,6 +66,8 @@ _SCAN_TIMEOUT: Final = 600.0
 
 _LOGIN_TIMEOUT: Final = 30.0
 _REDRAW_S: Final = 0.1
+_AT_ONCE: Final = 2.0
+"""Seconds for what came with its offer, if the registry cannot be reached."""
 
 _AWAY = LinkLost | SlowedDown | TimedOut | Unreachable
 
@@ -77,8 +81,8 @@ class Progress(Protocol):
     def tell(self, event: Event) -> None:
         """Show an event about a transfer of the command."""
 
-    def left_out(self, path: Path, count: int) -> None:
-        """Show how many links and the like of a folder are not sent."""
+    def offered(self, offered: Transfers) -> None:
+        """Show what the contact has been offered."""
 
 
 def send_files(
@@ -131,14 +135,15 @@ def _offer_all(
         try:
             offered = client.ask(order, known + _SCAN_TIMEOUT)
         except ContactOffline as error:
-            first = first or _later(trouble or error, contact)
+            told = queued(contact, trouble.what) if trouble else error
+            first = first or (told if _is_small(path) else _later(told, contact))
         except P2PError as error:
             if not client.is_open:
                 raise
             first = first or error
         else:
             numbers.append(offered.transfers[0].id)
-            progress.left_out(path, offered.skipped)
+            progress.offered(offered)
     return numbers, first
 
 
@@ -155,13 +160,15 @@ def get_file(
 
     def use(_: UserSession, client: Client, trouble: P2PError | None) -> str:
         transfer = _listed(client.ask(ListFiles()), number)
+        if transfer.state is TransferState.DONE and not transfer.outgoing:
+            return transfer.path
         if transfer.outgoing and transfer.state in {TransferState.FAILED, TransferState.CANCELLED}:
             raise UsageError("it was yours", advice=f"p2p send-file {transfer.user} FILE")
         watch = _Watch(client, progress)
         client.ask(GetFile(number, "", str(folder.absolute()) if folder else ""))
-        if trouble is not None:
-            raise _later(trouble, transfer.user)
-        watch.wait({number: transfer.user}, wait)
+        watch.wait({number: transfer.user}, _AT_ONCE if trouble else wait, is_receiver=True)
+        if trouble is not None and watch.outcomes[number] is not None:
+            raise trouble
         error = watch.outcomes[number]
         if error is not None:
             raise error
@@ -269,15 +276,19 @@ class _Watch:
         self._quiet_since = client.loop.now()
         self._away_since: dict[str, float] = {}
         self._lost: P2PError | None = None
+        self._is_receiver = False
         self.outcomes: dict[int, P2PError | None] = {}
         client.on_event = self._on_event
         client.on_changed = self._on_changed
         client.on_closed = self._on_closed
         client.begin()
 
-    def wait(self, numbers: dict[int, str], wait: float | None) -> None:
+    def wait(
+        self, numbers: dict[int, str], wait: float | None, *, is_receiver: bool = False
+    ) -> None:
         """Wait for these transfers, each with its contact; see `send_files`."""
         self._numbers = numbers
+        self._is_receiver = is_receiver
         for event in self._events:
             self._take(event)
         self._quiet_since = self._client.loop.now()
@@ -324,7 +335,8 @@ class _Watch:
         why = self._whys.get(number, "")
         advice = "p2p files; it goes on while a node of yours runs (p2p login)"
         if number not in self._done:
-            return ContactOffline(why or f"{contact} has not accepted it yet", advice=advice)
+            how = "has sent nothing" if self._is_receiver else "has not accepted it"
+            return ContactOffline(why or f"{contact} {how} yet", advice=advice)
         if why:
             return LinkLost(why, advice=advice)
         return TimedOut("nothing has moved for too long", advice=advice)
@@ -353,7 +365,9 @@ class _Watch:
                 self._whys[number] = why
             case _:
                 return
-        self._progress.tell(event)
+        is_told_at_the_end = isinstance(event, FileDeclined | FileFailed)
+        if not is_told_at_the_end or len(self._numbers) > 1:
+            self._progress.tell(event)
 
     def _on_closed(self, error: P2PError) -> None:
         self._lost = LinkLost(
@@ -368,10 +382,15 @@ def _acknowledged_within(wait: float | None) -> float:
 def _later(error: P2PError, contact: str) -> P2PError:
     """Return the error for what goes on when both are online."""
     return ContactOffline(
-        error.what,
-        likely=f"files larger than 64 kB need {contact} and a node of yours online at once",
+        error.what.replace("; it ", "; the offer "),
+        likely=f"its bytes need {contact} and a node of yours online at once",
         advice="p2p login keeps yours running; p2p files lists the transfers",
     )
+
+
+def _is_small(path: Path) -> bool:
+    """Return whether a file comes with its offer, and so reaches a mailbox."""
+    return path.is_file() and path.stat().st_size <= MOST_INLINE
 
 
 def _listed(found: Transfers, number: int) -> Transfer:

@@ -49,8 +49,9 @@ class NodeOptions:
         return replace(self, reach=replace(self.reach, port_mapping=False))
 
 
-def _files_policy(values: dict[str, Any]) -> FilesPolicy:
+def files_policy(settings: "Settings") -> FilesPolicy:
     """Return how files are received and sent. Raise UsageError if a value is not valid."""
+    values: dict[str, Any] = {name: value for name, (value, _) in settings.resolved.items()}
     at_once = values["files.at-once"]
     if not 1 <= at_once <= MOST_AT_ONCE:
         raise UsageError(f"files.at-once: {at_once} is not between 1 and {MOST_AT_ONCE}")
@@ -81,5 +82,5 @@ def configured(settings: "Settings") -> NodeOptions:
             port_mapping=not values["no-portmap"],
             lan=not values["no-lan"],
         ),
-        files=_files_policy(values),
+        files=files_policy(settings),
     )

@@ -150,7 +150,7 @@ def node_maker(
 ) -> "MakeNode":
     """Return a factory for the account's node, which asks for the password if necessary."""
     from p2pchat.app.local_node import whole_node
-    from p2pchat.app.node_options import NodeOptions
+    from p2pchat.app.node_options import NodeOptions, files_policy
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.registry_client.reach import Reach
     from p2pchat.ui.program.hooks import parse_hooks
@@ -170,6 +170,7 @@ def node_maker(
             lan=not no_lan,
         ),
         limits=limit_option.apply(PeerLimits(), settings_of_limits),
+        files=files_policy(settings),
     )
     password = options.given_password(settings, password_file)
     credentials = us.credentials(username, password, node_options)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from p2pchat.client.delivery import Queue
 from p2pchat.errors import OnFailed, UsageError
+from p2pchat.peer.files.source import Scanned
 from p2pchat.peer.node import Node
 from p2pchat.protocol.client.file_orders import (
     CancelFile,
@@ -54,19 +55,17 @@ class FileOrders:
             raise UsageError(
                 "files cannot be sent in clear", likely=f"{order.to} is at the original listener"
             )
-        transfers: list[Transfer] = []
-        left_out: list[int] = []
+        results: list[Transfers] = []
 
         def queue(then: Callable[[int], None], failed: OnFailed) -> None:
-            def offered(transfer: Transfer, number: int, skipped: int) -> None:
-                transfers.append(transfer)
-                left_out.append(skipped)
+            def offered(transfer: Transfer, number: int, found: Scanned) -> None:
+                results.append(Transfers((transfer,), found.skipped, found.renamed))
                 then(number)
 
             node.files.offer(order.to, Path(order.path), order.name, offered, failed)
 
         def done(_: object) -> None:
-            then(Transfers(tuple(transfers), sum(left_out)))
+            then(results[0])
 
         if order.wait is None:
             queue(done, failed)

@@ -52,7 +52,8 @@ def exit_codes() -> list[Section]:
             [(str(code), "; ".join(means)) for code, means in sorted(meanings.items())],
             "For p2p send and p2p chat, 0 means that the contact's node has acknowledged every"
             " line (with --left-is-enough, or is left in the contact's mailbox), 6 that lines wait"
-            " in the outbox or in the contact's mailbox.",
+            " in the outbox or in the contact's mailbox. For files, 0 means that the contact has"
+            " them, verified, 6 that the contact is offline or has not answered, 7 declined.",
         )
     ]
 

@@ -65,9 +65,10 @@ def files(given: tuple[Settings, str | None], user: str, what: str | None) -> No
         username = us.named(user)
         if what is not None:
             us.contacts.set_files(username, check_accept(what))
-        kept = us.contacts.get(username).files
+        contact = us.contacts.get(username)
         default = str(settings.resolved["files.accept"][0])
-        echo(in_words(kept or check_accept(default), username))
+        what_is_done = contact.files or check_accept(default)
+        echo(in_words(what_is_done, username, is_verified=contact.verified))
 
 
 def _list(settings: Settings, registry: str | None, *, as_json: bool, keys: bool) -> None:

@@ -11,11 +11,12 @@ from p2pchat.app.settings import Settings
 from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
-from p2pchat.errors import UsageError
-from p2pchat.ui.text.sending_files import LEFT_OUT
+from p2pchat.errors import P2PError
+from p2pchat.ui.text.sending_files import LEFT_OUT, RENAMED
 
 if TYPE_CHECKING:
     from p2pchat.protocol.client.events import Event
+    from p2pchat.protocol.client.file_orders import Transfers
     from p2pchat.protocol.client.transfers import Transfer
 
 _CLEAR_LINE: Final = "\r\x1b[K"
@@ -89,8 +90,12 @@ def send_paths(
         for path, _ in files:
             question = why_ask(path)
             if question and not click.confirm(f"{question}; send it?", err=True):
-                raise UsageError("nothing was sent")
-    send_files(settings, registry, me, user, text, files, wait, TerminalProgress())
+                raise P2PError("nothing was sent")
+    try:
+        send_files(settings, registry, me, user, text, files, wait, TerminalProgress())
+    except KeyboardInterrupt:
+        echo("it goes on while a node of yours runs; to end it: p2p files cancel NUMBER", err=True)
+        raise
 
 
 @click.group(
@@ -144,8 +149,8 @@ def list_files(given: tuple[Settings, str | None, str | None], as_json: bool) ->
 @files.command(
     help="""Receive what is offered under NUMBER, and print where it is.
 
-    It never overwrites anything: a name that is taken gets a number. What was cut off, has failed
-    or was declined is asked for again.
+    It never overwrites anything: a name that is taken gets a number. What was cut off, has failed,
+    was declined or cancelled by you is asked for again.
     """
 )
 @click.argument("number", type=int)
@@ -218,10 +223,17 @@ class TerminalProgress:
         for sentence in sentences(event):
             echo(sentence, err=True)
 
-    def left_out(self, path: Path, count: int) -> None:
-        """Print how many links and the like of a folder are not sent."""
-        if count:
-            echo(f"{path}: {LEFT_OUT.format(count)}", err=True)
+    def offered(self, offered: "Transfers") -> None:
+        """Print what was offered, and what is not sent as it is."""
+        from p2pchat.protocol.sizes import size_words
+
+        [one] = offered.transfers
+        size = size_words(one.size)
+        echo(f"offered to {one.user}: {one.name} ({size}), number {one.id}", err=True)
+        if offered.skipped:
+            echo(f"{one.name}: {LEFT_OUT.format(offered.skipped)}", err=True)
+        if offered.renamed:
+            echo(f"{one.name}: {RENAMED.format(offered.renamed)}", err=True)
 
 
 def _width() -> int:

@@ -104,7 +104,7 @@ def _taken_for_an_option(text: str) -> UsageError:
     type=click.Path(exists=True, allow_dash=True, path_type=Path),
     multiple=True,
     metavar="PATH",
-    help="Send that file or folder, too; - is stdin. See p2p send-file.",
+    help="Send that file or folder, too; may be repeated; - is stdin. See p2p send-file.",
 )
 @click.option("--name", default="", help="The name under which stdin is sent as a file.")
 @click.option(
@@ -157,6 +157,8 @@ def send(
     """Run `p2p send`."""
     from p2pchat.app.sending import deliver, send_later
 
+    if name and not files:
+        raise UsageError("--name is for stdin", advice="p2p send USER --file - --name NAME")
     if files:
         if not_before is not None or expires:
             raise UsageError("files cannot be sent later", advice="leave out --at and --expires")

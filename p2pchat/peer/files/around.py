@@ -39,9 +39,9 @@ class FilesAround(NamedTuple):
     activities: Activities
     on_event: Callable[[Event], None]
 
-    def bulk(self, link: Link) -> BulkConnection:
-        """Take a data link out of the loop, for a thread."""
-        return BulkConnection(link.detach(), _PATIENCE)
+    def bulk(self, link: Link, contact: str) -> BulkConnection:
+        """Take a data link to the contact out of the loop, for a thread."""
+        return BulkConnection(link.detach()._replace(remote=contact), _PATIENCE)
 
     def progress_of(
         self, transfer: KeptTransfer, is_current: Callable[[], bool]

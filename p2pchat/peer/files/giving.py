@@ -222,7 +222,7 @@ class _Gift:
 
     def _ready(self, link: Link) -> None:
         self._attempt = None
-        connection = self._connection = self._around.bulk(link)
+        connection = self._connection = self._around.bulk(link, self.kept.username)
         job = partial(self._give, connection)
         if not self._around.worker.submit(job, self._finished, self._end, patient=True):
             connection.abort()

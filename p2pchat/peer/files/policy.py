@@ -91,10 +91,14 @@ def check_accept(text: str) -> str:
         ) from None
 
 
-def in_words(accept: str, contact: str) -> str:
+def in_words(accept: str, contact: str, *, is_verified: bool) -> str:
     """Return what becomes of a contact's files, in a sentence."""
     if accept == ASK:
         return f"you are asked about each file of {contact}"
     if accept == NEVER:
         return f"files of {contact} are declined"
-    return f"files of {contact} are taken without asking, up to {size_words(int(accept))} each"
+    size = int(accept)
+    said = f"files of {contact} are taken without asking, up to {size_words(size)} each"
+    if size > MOST_UNVERIFIED and not is_verified:
+        said += f"; until {contact} is verified, up to {size_words(MOST_UNVERIFIED)}"
+    return said

@@ -34,7 +34,7 @@ _AGAIN_AFTER: Final = (1.0, 5.0, 15.0, 60.0)
 """Seconds after which a transfer that was cut is asked for again."""
 
 _ROOM_AFTER: Final = 30.0
-_BUSY_AFTER: Final = 20.0
+_BUSY_AFTER: Final = 5.0
 _MOST_DAMAGED: Final = 3
 """Times that a transfer may be damaged without a further piece."""
 
@@ -161,7 +161,7 @@ class Receiving:
             why = "must update p2pchat first" if talk.is_old else "is not connected"
             self._around.activities.waits(kept, f"{kept.username} {why}")
             talk.look_for_link()
-        elif not self._slots.take(kept):
+        elif kept.offer.inline is None and not self._slots.take(kept):
             self._around.activities.waits(kept, "other files come first")
         else:
             one = Reception(

@@ -168,7 +168,7 @@ class Reception:
         self._attempt = None
         self.has_begun = True
         self.is_relayed = link.relayed
-        connection = self._connection = self._around.bulk(link)
+        connection = self._connection = self._around.bulk(link, self.kept.username)
         self._submit(partial(self._receive, connection), self._finished)
 
     def _receive(self, connection: BulkConnection) -> tuple[Path, bytes]:

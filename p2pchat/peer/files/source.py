@@ -63,6 +63,11 @@ class Scanned(NamedTuple):
     files: list[SourceFile]
     skipped: int = 0
 
+    @property
+    def renamed(self) -> int:
+        """The number of names that other systems might not have as they are."""
+        return sum(one.path != one.listed.path for one in self.files if one.path)
+
 
 def scan(path: Path, name: str = "") -> Scanned:
     """Look at a file or folder to be offered, as `name` if given.

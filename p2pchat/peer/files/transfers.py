@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.loop import Loop
@@ -45,6 +47,8 @@ _KEPT: Final = 5000
 
 _MOST_TAKEN: Final = 500
 """Files of one contact that are taken without asking in a day."""
+
+_NO_NODE: Final = "your node is not running"
 
 _REFUSAL_OF: Final = {
     TransferState.DECLINED: Refusal.DECLINED,
@@ -130,13 +134,13 @@ class Transfers:
         contact: str,
         path: Path,
         name: str,
-        then: Callable[[Transfer, int, int], None],
+        then: Callable[[Transfer, int, Scanned], None],
         failed: OnFailed,
     ) -> None:
         """Offer a file or folder, by that name or its own.
 
-        Once that is on disk, `then` gets the transfer, the number of its line, and how many links
-        and the like are left out.
+        Once that is on disk, `then` gets the transfer, the number of its line, and what was found.
+        What is offered to the contact already, and has not changed, is not offered again.
         """
         if contact == self._around.username:
             raise UsageError("a file can be sent to somebody else only")
@@ -149,7 +153,7 @@ class Transfers:
 
         def say(found: Scanned, talk: FileTalk) -> None:
             try:
-                then(*self._say(talk, path, found), found.skipped)
+                then(*self._say(talk, path, found), found)
             except P2PError as error:
                 failed(error)
 
@@ -158,10 +162,14 @@ class Transfers:
             raise UsageError("too many files are being offered", advice="try again in a minute")
 
     def _say(self, talk: FileTalk, path: Path, found: Scanned) -> tuple[Transfer, int]:
+        files = write_files(found.files)
+        for before in self._store.in_state(TransferState.OFFERED, talk.contact, outgoing=True):
+            same = (before.key, before.path, before.offer.name)
+            is_same = same == (talk.key, str(path), found.offer.name)
+            if is_same and self._store.listing(before.id) == files:
+                return self._activities.shown(before), 0
         uid = new_uid()
-        number = self._store.prepare(
-            talk.contact, talk.key, uid, found.offer, str(path), write_files(found.files)
-        )
+        number = self._store.prepare(talk.contact, talk.key, uid, found.offer, str(path), files)
         line = talk.offer(offer_text(found.offer), uid, found.offer)
         kept = self._store.get(number)
         if kept is None or kept.state is TransferState.PREPARING:
@@ -382,4 +390,7 @@ def stored_transfers(store: TransferStore) -> tuple[Transfer, ...]:
     """Return the last transfers, oldest first, while no node is running."""
     kept = store.all(_LISTED)
     void = store.void(kept)
-    return tuple(shown_transfer(one, is_void=one.uid in void) for one in kept)
+    shown = (shown_transfer(one, is_void=one.uid in void) for one in kept)
+    return tuple(
+        replace(one, why=_NO_NODE) if one.state is TransferState.WANTED else one for one in shown
+    )

@@ -6,10 +6,14 @@ from p2pchat.protocol.messages import check_seconds
 
 
 class Transfers(Result, frozen=True, tag="transfers"):
-    """Transfers of files, oldest first; `skipped`: links and devices of a folder, left out."""
+    """Transfers of files, oldest first.
+
+    `skipped`: links and devices of an offered folder, left out; `renamed`: names made safe.
+    """
 
     transfers: tuple[Transfer, ...]
     skipped: int = 0
+    renamed: int = 0
 
 
 class SendFile(Order[Transfers], frozen=True, tag="send_file"):

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from typing import Final
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.completion import (
+    CompleteEvent,
+    Completer,
+    get_common_complete_suffix,
+)
 from prompt_toolkit.filters import Condition, emacs_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 KEYS: Final = (
-    ("Tab", "complete a command or a name"),
+    ("Tab", "complete a command, a name or a path"),
     ("Alt-A", "go to the next conversation with unread lines; your draft stays with its contact"),
     ("Alt-Enter", "insert a line break"),
     ("Right, Ctrl-E", "accept the grey suggestion, an earlier line"),
@@ -56,8 +60,12 @@ def bindings(
         buffer = event.current_buffer
         asked = CompleteEvent(completion_requested=True)
         choices = list(completer.get_completions(buffer.document, asked))
+        common = get_common_complete_suffix(buffer.document, choices)
+        state = buffer.complete_state
         if len(choices) == 1:
             buffer.apply_completion(choices[0])
+        elif common and (state is None or state.current_completion is None):
+            buffer.insert_text(common)
         elif buffer.complete_state is not None:
             buffer.complete_next()
         else:

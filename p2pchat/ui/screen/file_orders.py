@@ -13,13 +13,12 @@ from p2pchat.protocol.client.file_orders import (
     SendFile,
     Transfers,
 )
-from p2pchat.protocol.client.node_order import Done
 from p2pchat.protocol.client.transfers import OVER
 from p2pchat.ui.screen.file_list import NO_FILES, transfer_cells
 from p2pchat.ui.screen.pending_orders import PendingOrders
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order
-from p2pchat.ui.text.sending_files import LEFT_OUT, why_ask
+from p2pchat.ui.text.sending_files import LEFT_OUT, RENAMED, why_ask
 
 _LAST = 20
 
@@ -43,7 +42,9 @@ class FileOrders:
             "send": lambda order: self._send(order.argument),
             "files": lambda _: self._orders.give(ListFiles(), self._tell),
             "get": lambda order: self._orders.give(self._get(order)),
-            "decline": lambda order: self._orders.give(self._decline(order)),
+            "decline": lambda order: self._orders.give(
+                self._decline(order), lambda _: self._view.tell("declined")
+            ),
             "cancel": self._cancel,
         }
 
@@ -62,8 +63,11 @@ class FileOrders:
             self._orders.give(SendFile(contact, str(path.absolute())), self._offered)
 
     def _offered(self, found: Transfers) -> None:
+        name = found.transfers[0].name
         if found.skipped:
-            self._view.tell(f"{found.transfers[0].name}: {LEFT_OUT.format(found.skipped)}")
+            self._view.tell(f"{name}: {LEFT_OUT.format(found.skipped)}")
+        if found.renamed:
+            self._view.tell(f"{name}: {RENAMED.format(found.renamed)}")
 
     def _get(self, order: Order) -> GetFile:
         number = _number(order)
@@ -75,26 +79,30 @@ class FileOrders:
 
     def _cancel(self, order: Order) -> None:
         number = _number(order)
+        self._orders.give(ListFiles(), lambda found: self._cancel_one(found, number))
+
+    def _cancel_one(self, found: Transfers, number: int) -> None:
+        """Cancel that transfer; by default the one that moves, else the last one in front."""
         if number:
-            self._orders.give(CancelFile(number), self._cancelled)
+            chosen = [one for one in found.transfers if one.id == number]
         else:
-            self._orders.give(ListFiles(), self._cancel_last)
-
-    def _cancel_last(self, found: Transfers) -> None:
-        """Cancel the last transfer with the contact in front that is not over."""
-        front = self._front()
-        going_on = [one.id for one in found.transfers if one.state not in OVER]
-        ours = [one.id for one in found.transfers if one.id in going_on and one.user == front]
-        if not (ours or going_on):
-            raise UsageError("no transfer is going on")
-        self._orders.give(CancelFile((ours or going_on)[-1]), self._cancelled)
-
-    def _cancelled(self, _: Done) -> None:
-        self._view.tell("cancelled: /files")
+            going_on = [one for one in found.transfers if one.state not in OVER]
+            in_front = [one for one in going_on if one.user == self._front()]
+            moving = [one for one in in_front or going_on if one.is_moving]
+            chosen = moving or in_front or going_on
+        if not chosen:
+            raise UsageError(
+                "no transfer is going on" if not number else "there is no such transfer"
+            )
+        one = chosen[-1]
+        said = f"{one.name} is cancelled (number {one.id})"
+        self._orders.give(CancelFile(one.id), lambda _: self._view.tell(said))
 
     def _tell(self, found: Transfers) -> None:
+        if len(found.transfers) > _LAST:
+            self._view.tell(f"{len(found.transfers) - _LAST} before these: p2p files, in a shell")
         for one in found.transfers[-_LAST:]:
-            number, name, size, contact, state = transfer_cells(one)
+            number, name, size, contact, state = transfer_cells(one, at_prompt=True)
             self._view.tell(f"{number}: {name} ({size}) {contact}: {state}")
         if not found.transfers:
             self._view.tell(NO_FILES)
@@ -114,7 +122,7 @@ def paths_in(typed: str) -> list[Path]:
     except (ValueError, RuntimeError, OSError) as error:  # an open quote, no such user, too long
         raise UsageError(f"{typed!r} is no path: {str(error).lower()}") from None
     if missing:
-        raise UsageError(f"there is no file {missing[0]}", advice="Tab completes paths")
+        raise UsageError(f"there is no file {missing[0].absolute()}", advice="Tab completes paths")
     return paths
 
 

@@ -57,7 +57,7 @@ WORDS: Final = "WORDS"
 TIME: Final = "TIME"
 """A duration, such as 30m."""
 
-PATH: Final = "PATH"
+PATH: Final = "PATH..."
 """The paths of files, to the end of the line."""
 
 NUMBER: Final = "N"
@@ -102,7 +102,7 @@ COMMANDS: Final = (
         "copy", WORDS, "copy the last line; /copy block, /copy link", optional=True, group=LINES
     ),
     Command("run", WORDS, "put a command's output into the line: /run make test", group=LINES),
-    Command("send", PATH, "send a file or folder to the contact in front", group=FILES),
+    Command("send", PATH, "send files and folders to the contact in front", group=FILES),
     Command("files", "", "list the files that you send and receive", group=FILES),
     Command("get", NUMBER, "receive what is offered", optional=True, group=FILES),
     Command("decline", NUMBER, "decline what is offered", optional=True, group=FILES),

@@ -6,6 +6,7 @@ from typing import Final
 
 MANY: Final = 1000
 LEFT_OUT: Final = "left out: {} (links, devices and the like)"
+RENAMED: Final = "{} names arrive changed: not every system has them as they are"
 
 
 def why_ask(path: Path) -> str:
@@ -14,8 +15,11 @@ def why_ask(path: Path) -> str:
         return f"{path.name} is hidden"
     if path.is_dir():
         count = 0
-        for _, _, names in os.walk(path):
+        for _, folders, names in os.walk(path):
             count += len(names)
             if count > MANY:
                 return f"{path} has more than {MANY} files"
+            hidden = next((name for name in (*names, *folders) if name.startswith(".")), None)
+            if hidden is not None:
+                return f"{path} has hidden files, such as {hidden}"
     return ""

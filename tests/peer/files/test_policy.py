@@ -45,7 +45,8 @@ def test_typed_settings() -> None:
     ]
     with pytest.raises(UsageError, match="neither ask nor never"):
         check_accept("maybe")
-    assert in_words("100000000", "bob").endswith("up to 100.0 MB each")
+    assert in_words("100000000", "bob", is_verified=False).endswith("up to 100.0 MB each")
+    assert in_words("100000001", "bob", is_verified=False).endswith("is verified, up to 100.0 MB")
 
 
 def test_folder_of_a_contact_cannot_leave_its_place() -> None:

@@ -232,9 +232,8 @@ def test_never(two: Two) -> None:
 
 def test_open_offers_have_a_limit(two: Two) -> None:
     """The oldest one is declined."""
-    path = two.file(1)
-    for _ in range(51):
-        two.offer(path)
+    for n in range(51):
+        two.offer(two.file(1, f"file{n}"))
     two.until(lambda: len(two.bob.node.files.all()) == 51)
     states = [one.state for one in two.bob.node.files.all()]
     assert states.count(TransferState.OFFERED) == 50
@@ -387,6 +386,15 @@ def test_cancelled_small_file_is_taken_back(apart: Two) -> None:
     apart.comes("bob")
     advance(apart.loop, 60)
     assert not apart.heard("bob", FileOffered)
+
+
+def test_offered_twice(two: Two) -> None:
+    """The same file to the same contact is one transfer, until it has changed or is over."""
+    path = two.file(100_000)
+    first, second = two.offer(path), two.offer(path)
+    assert first.id == second.id
+    path.write_bytes(b"x" * 100_000)
+    assert two.offer(path).id != first.id
 
 
 def test_blocked_contact_gets_nothing(two: Two) -> None:
