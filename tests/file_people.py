@@ -116,6 +116,7 @@ class Two:
         number = self.theirs().id
         self.bob.node.files.get(number)
         self.until(lambda: self.theirs().state is TransferState.DONE)
+        self.until(lambda: not self.worker.waiting)  # what was unfinished is deleted after that
         return Path(self.theirs().path)
 
     def heard(self, name: str, kind: type) -> list[Any]:

@@ -175,6 +175,7 @@ def test_goes_on_after_both_restart(two: Two) -> None:
     assert two.bob.node.files.all()[-1].state is TransferState.WANTED
     two.comes("alice"), two.comes("bob")
     two.until(lambda: two.theirs().state is TransferState.DONE)
+    two.until(lambda: not two.worker.waiting)
     assert Path(two.theirs().path).read_bytes() == path.read_bytes()
     assert os.listdir(two.inbox) == ["report.pdf"]
 
