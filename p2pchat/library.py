@@ -9,6 +9,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from p2pchat.app.local_node import whole_node
@@ -21,10 +22,12 @@ from p2pchat.client.local_client import LocalClient
 from p2pchat.errors import LoginNeeded, P2PError, UsageError
 from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed, RegistryLost
+from p2pchat.protocol.client.file_orders import DeclineFile, GetFile, ListFiles, SendFile
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.client.messages import Hello
 from p2pchat.protocol.client.orders import ListedContact, MailboxStatus, Whereabouts
 from p2pchat.protocol.client.state import SessionState
+from p2pchat.protocol.client.transfers import Transfer
 
 _ID_BYTES: Final = 12
 
@@ -151,6 +154,23 @@ class ChatClient:
     def mailbox(self, *, on: bool | None = None) -> MailboxStatus:
         """Return the state of our mailbox, after turning it on or off unless `on` is None."""
         return self._client.ask(o.SetMailbox(on))
+
+    def send_file(self, to: str, path: str | Path, name: str = "") -> Transfer:
+        """Offer a file or folder to a contact; the event FileDelivered, or another one, follows."""
+        order = SendFile(self._client.named(to), str(Path(path).absolute()), name)
+        return self._client.ask(order, REGISTRY_TIMEOUT).transfers[0]
+
+    def get_file(self, number: int, folder: str | Path = "") -> None:
+        """Receive what is offered under a number (the event FileOffered), into that folder."""
+        self._client.ask(GetFile(number, "", str(Path(folder).absolute()) if folder else ""))
+
+    def decline_file(self, number: int) -> None:
+        """Decline what is offered under a number."""
+        self._client.ask(DeclineFile(number))
+
+    def files(self) -> tuple[Transfer, ...]:
+        """Return the transfers of files, oldest first."""
+        return self._client.ask(ListFiles()).transfers
 
     def seen(self, user: str, line_id: int) -> None:
         """Mark the messages of a contact as read, up to the one with that id."""

@@ -162,3 +162,35 @@ def test_public_names() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+FILES = """
+import sys
+import p2pchat
+from p2pchat.protocol.client.file_events import FileDelivered
+
+with p2pchat.connect() as me:
+    one = me.send_file("bob", sys.argv[1])
+    print("offered", one.name, one.size)
+    for event in me.events(timeout=20):
+        if isinstance(event, FileDelivered):
+            print("delivered", event.name)
+            break
+    print("listed", [(file.name, file.state.value) for file in me.files()])
+"""
+
+
+def test_files(people: People, tmp_path: Path) -> None:
+    """A program sends a file, and hears that it is there."""
+    path, script = tmp_path / "a.bin", tmp_path / "files.py"
+    path.write_bytes(bytes(100_000))
+    script.write_text(FILES)
+    assert people.run("bob", "contacts", "files", "alice", "1MB")[0] == 0
+    with running(people.start("bob", "--headless")):
+        program = Script(str(script), str(path), env=people.env["alice"])
+        assert program.end() == (0, "")
+    assert program.said == [
+        "offered a.bin 100000",
+        "delivered a.bin",
+        "listed [('a.bin', 'done')]",
+    ]
