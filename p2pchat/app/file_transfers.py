@@ -6,9 +6,8 @@ file is there or will not be; what is unfinished stays in the profile, and goes 
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from p2pchat.app.local_node import whole_node
 from p2pchat.app.node_options import configured
@@ -17,10 +16,10 @@ from p2pchat.app.profile_home import open_profile_home
 from p2pchat.app.running_node import at_a_node
 from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
+from p2pchat.app.transfer_watch import Progress, TransferWatch
 from p2pchat.client.client import ANSWER_TIMEOUT, Client
 from p2pchat.client.local_client import LocalClient
 from p2pchat.errors import (
-    CallRejected,
     ContactOffline,
     LinkLost,
     P2PError,
@@ -30,15 +29,8 @@ from p2pchat.errors import (
     UsageError,
     queued,
 )
-from p2pchat.peer.files.transfers import stored_transfers
+from p2pchat.peer.files.activities import stored_transfers
 from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed, RegistryLost
-from p2pchat.protocol.client.file_events import (
-    FileDeclined,
-    FileDelivered,
-    FileFailed,
-    FileReceived,
-    FileWaiting,
-)
 from p2pchat.protocol.client.file_orders import (
     CancelFile,
     DeclineFile,
@@ -58,31 +50,14 @@ T = TypeVar("T")
 _ACKNOWLEDGED_WITHIN: Final = 15.0
 """Seconds for the contact's node to acknowledge an offer."""
 
-_AWAY_FOR: Final = 30.0
-"""Seconds for which a contact may be gone while nothing moves."""
-
 _SCAN_TIMEOUT: Final = 600.0
 """Seconds to look at a folder with very many files."""
 
 _LOGIN_TIMEOUT: Final = 30.0
-_REDRAW_S: Final = 0.1
 _AT_ONCE: Final = 2.0
 """Seconds for what came with its offer, if the registry cannot be reached."""
 
 _AWAY = LinkLost | SlowedDown | TimedOut | Unreachable
-
-
-class Progress(Protocol):
-    """Shows what a command waits for."""
-
-    def draw(self, moving: Sequence[Transfer]) -> None:
-        """Show these transfers as they are now."""
-
-    def tell(self, event: Event) -> None:
-        """Show an event about a transfer of the command."""
-
-    def offered(self, offered: Transfers) -> None:
-        """Show what the contact has been offered."""
 
 
 def send_files(
@@ -105,7 +80,7 @@ def send_files(
         name = us.contact_named(contact, me)
         if text:
             client.ask(Send(name, text), ANSWER_TIMEOUT)
-        watch = _Watch(client, progress)
+        watch = TransferWatch(client, progress)
         numbers, failed = _offer_all(client, name, files, wait, trouble, progress)
         watch.wait(dict.fromkeys(numbers, name), wait)
         error = next(filter(None, (watch.outcomes.get(number) for number in numbers)), failed)
@@ -121,7 +96,7 @@ def _offer_all(
     files: Sequence[tuple[Path, str]],
     wait: float | None,
     trouble: P2PError | None,
-    progress: "Progress",
+    progress: Progress,
 ) -> tuple[list[int], P2PError | None]:
     """Offer the files; return the transfers of those that have arrived, and the first error.
 
@@ -130,7 +105,8 @@ def _offer_all(
     numbers: list[int] = []
     first: P2PError | None = None
     for path, name in files:
-        known = 0.0 if first or trouble else _acknowledged_within(wait)
+        is_hopeless = trouble is not None or isinstance(first, ContactOffline)
+        known = 0.0 if is_hopeless else _acknowledged_within(wait)
         order = SendFile(contact, str(path.absolute()), name, known)
         try:
             offered = client.ask(order, known + _SCAN_TIMEOUT)
@@ -164,7 +140,8 @@ def get_file(
             return transfer.path
         if transfer.outgoing and transfer.state in {TransferState.FAILED, TransferState.CANCELLED}:
             raise UsageError("it was yours", advice=f"p2p send-file {transfer.user} FILE")
-        watch = _Watch(client, progress)
+        watch = TransferWatch(client, progress)
+        watch.whys[number] = transfer.why
         client.ask(GetFile(number, "", str(folder.absolute()) if folder else ""))
         watch.wait({number: transfer.user}, _AT_ONCE if trouble else wait, is_receiver=True)
         if trouble is not None and watch.outcomes[number] is not None:
@@ -261,118 +238,6 @@ def _logged_in(client: Client, start: Callable[[], None]) -> P2PError | None:
     if trouble is not None and not isinstance(trouble, _AWAY):
         raise trouble
     return trouble
-
-
-class _Watch:
-    """Follows the transfers of a command; `outcomes` are errors, or None for what is there."""
-
-    def __init__(self, client: Client, progress: Progress) -> None:
-        self._client = client
-        self._progress = progress
-        self._numbers: dict[int, str] = {}
-        self._events: list[Event] = []  # until the numbers are known
-        self._whys: dict[int, str] = {}
-        self._done: dict[int, int] = {}
-        self._quiet_since = client.loop.now()
-        self._away_since: dict[str, float] = {}
-        self._lost: P2PError | None = None
-        self._is_receiver = False
-        self.outcomes: dict[int, P2PError | None] = {}
-        client.on_event = self._on_event
-        client.on_changed = self._on_changed
-        client.on_closed = self._on_closed
-        client.begin()
-
-    def wait(
-        self, numbers: dict[int, str], wait: float | None, *, is_receiver: bool = False
-    ) -> None:
-        """Wait for these transfers, each with its contact; see `send_files`."""
-        self._numbers = numbers
-        self._is_receiver = is_receiver
-        for event in self._events:
-            self._take(event)
-        self._quiet_since = self._client.loop.now()
-        self._tick(wait)
-        self._client.loop.run_until(lambda: self._is_over or self._lost is not None)
-        self._progress.draw(())
-        if self._lost is not None:
-            raise self._lost
-
-    @property
-    def _is_over(self) -> bool:
-        return self._numbers.keys() <= self.outcomes.keys()
-
-    def _tick(self, wait: float | None) -> None:
-        """Show what moves, and give up what has not moved for too long."""
-        if self._is_over:
-            return
-        loop, state = self._client.loop, self._client.state
-        moving = [one for one in state.moving if one.id in self._numbers]
-        now = loop.now()
-        for one in moving:
-            if one.done > self._done.get(one.id, -1):
-                self._done[one.id] = one.done
-                self._quiet_since = now
-        self._progress.draw(moving)
-        for number, contact in self._numbers.items():
-            if number not in self.outcomes and self._has_waited(number, contact, wait):
-                self.outcomes[number] = self._too_late(number, contact)
-        loop.call_later(_REDRAW_S, partial(self._tick, wait))
-
-    def _has_waited(self, number: int, contact: str, wait: float | None) -> bool:
-        """Return whether a transfer has not moved for too long."""
-        now, chat = self._client.loop.now(), self._client.state.chats.get(contact)
-        quiet = now - self._quiet_since
-        if wait is not None:
-            return quiet >= wait
-        if chat is not None and not chat.away:
-            self._away_since.pop(contact, None)
-            return bool(self._whys.get(number)) and quiet >= _AWAY_FOR
-        away = now - self._away_since.setdefault(contact, now)
-        return min(away, quiet) >= _AWAY_FOR
-
-    def _too_late(self, number: int, contact: str) -> P2PError:
-        why = self._whys.get(number, "")
-        advice = "p2p files; it goes on while a node of yours runs (p2p login)"
-        if number not in self._done:
-            how = "has sent nothing" if self._is_receiver else "has not accepted it"
-            return ContactOffline(why or f"{contact} {how} yet", advice=advice)
-        if why:
-            return LinkLost(why, advice=advice)
-        return TimedOut("nothing has moved for too long", advice=advice)
-
-    def _on_changed(self) -> None:
-        """Do nothing: `_tick` looks at the state often enough."""
-
-    def _on_event(self, event: Event) -> None:
-        if self._numbers:
-            self._take(event)
-        else:
-            self._events.append(event)
-
-    def _take(self, event: Event) -> None:
-        number = getattr(event, "id", None)
-        if number not in self._numbers:
-            return
-        match event:
-            case FileDelivered() | FileReceived():
-                self.outcomes[number] = None
-            case FileDeclined(contact, _, name):
-                self.outcomes[number] = CallRejected(f"{contact} declines {name}")
-            case FileFailed(_, _, _, error):
-                self.outcomes[number] = error
-            case FileWaiting(_, _, _, why):
-                self._whys[number] = why
-            case _:
-                return
-        is_told_at_the_end = isinstance(event, FileDeclined | FileFailed)
-        if not is_told_at_the_end or len(self._numbers) > 1:
-            self._progress.tell(event)
-
-    def _on_closed(self, error: P2PError) -> None:
-        self._lost = LinkLost(
-            f"the node has ended: {error.what}", advice="p2p files shows how far it is"
-        )
 
 
 def _acknowledged_within(wait: float | None) -> float:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -18,7 +18,7 @@ from p2pchat.cli.echo import echo
 from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.person.files import send_paths
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
-from p2pchat.errors import ContactOffline, LinkLost, TimedOut, UsageError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.protocol.counting import counted
 
 _WAIT = 15.0
@@ -167,7 +167,7 @@ def send(
                 "--left-is-enough is for texts", likely="a mailbox has no room for files"
             )
         texts = _texts(text) if text else ()
-        with _named_files(settings, files, name) as named:
+        with _named_files(settings, registry, files, name) as named:
             send_paths(
                 settings, registry, me, user, texts, named, 0.0 if queue else wait, yes=False
             )
@@ -188,7 +188,7 @@ def send(
 
 @contextmanager
 def _named_files(
-    settings: Settings, files: tuple[Path, ...], name: str
+    settings: Settings, registry: str | None, files: tuple[Path, ...], name: str
 ) -> Iterator[list[tuple[Path, str]]]:
     """Yield the files with their names; stdin is read into a file, which is deleted once sent."""
     if Path("-") not in files:
@@ -203,17 +203,24 @@ def _named_files(
     folder = settings.data_home / "sent"
     private_folder(folder)
     descriptor, kept = tempfile.mkstemp(dir=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
-    is_needed = False
     try:
+        with os.fdopen(descriptor, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
         yield [(Path(kept), name) if path == Path("-") else (path, "") for path in files]
-    except (ContactOffline, LinkLost, TimedOut, KeyboardInterrupt):
-        is_needed = True  # it goes on later
-        raise
     finally:
-        if not is_needed:
-            Path(kept).unlink()
+        _delete_unneeded(settings, registry, folder)
+
+
+def _delete_unneeded(settings: Settings, registry: str | None, folder: Path) -> None:
+    """Delete what was read from stdin, except what is still offered to somebody."""
+    from p2pchat.app.file_transfers import listed
+    from p2pchat.protocol.client.transfers import OVER
+
+    with suppress(P2PError):
+        needed = {one.path for one in listed(settings, registry) if one.state not in OVER}
+        for path in folder.iterdir():
+            if str(path) not in needed:
+                path.unlink()
 
 
 @click.group(

@@ -188,6 +188,12 @@ class ChatSession:
         self.flush()
         return self.waiting > 0 and bool(self._thread.waiting(number, 1))
 
+    def number_of(self, uid: str) -> int:
+        """Return the number of a line of ours that waits; 0 if there is none with that id."""
+        self.flush()
+        lines = self._thread.waiting(0, self.waiting)
+        return next((line.seq for line in lines if line.uid == uid), 0)
+
     def run_after(self, number: int) -> Lines | None:
         """Return the first waiting lines with numbers above that one, for a mailbox.
 

@@ -70,3 +70,7 @@ class ConversationFileTalk:
         self._session.flush()
         self._reconnector.call()
         return number
+
+    def number_of(self, uid: str) -> int:
+        """Return the number of a line of ours that waits; 0 if it is delivered."""
+        return self._session.number_of(uid)

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from p2pchat.net.loop import Loop
-from p2pchat.peer.store.transfer_store import KeptTransfer
+from p2pchat.peer.store.transfer_store import KeptTransfer, TransferStore
 from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.client.file_events import FileProgress, FileWaiting
 from p2pchat.protocol.client.transfers import OVER, Transfer, TransferState
@@ -18,6 +18,10 @@ from p2pchat.protocol.files.pieces import PIECE_BYTES
 
 _RATE_OVER_S: Final = 5.0
 _EVENT_EVERY_S: Final = 1.0
+LISTED: Final = 1000
+"""The last transfers that clients see."""
+
+_NO_NODE: Final = "your node is not running"
 
 
 class _Activity:
@@ -130,4 +134,15 @@ def shown_transfer(one: KeptTransfer, *, is_void: bool = False) -> Transfer:
         done=size if one.state is TransferState.DONE else min(size, one.pieces * PIECE_BYTES),
         why="the offer was not sent: p2p outbox retry" if is_void else one.reason,
         path=one.path,
+    )
+
+
+def stored_transfers(store: TransferStore) -> tuple[Transfer, ...]:
+    """Return the last transfers, oldest first, while no node is running."""
+    kept = store.all(LISTED)
+    void = store.void(kept)
+    shown = (shown_transfer(one, is_void=one.uid in void) for one in kept)
+    return tuple(
+        msgspec.structs.replace(one, why=_NO_NODE) if one.state is TransferState.WANTED else one
+        for one in shown
     )

@@ -39,7 +39,7 @@ class Giving:
         self._around = around
         self._slots = Slots(around.policy.at_once)
         self._running: dict[int, _Gift] = {}
-        self._sums: dict[int, list[bytes]] = {}
+        self._sums: dict[str, list[bytes]] = {}  # by the line's id
         self._next: dict[int, Callable[[], None]] = {}  # asked for while a thread still ends
         self._gets = RateLimit.per_minute(_GETS_A_MINUTE)
         self._closed = False
@@ -64,7 +64,7 @@ class Giving:
             return
         if kept.is_over and kept.state is not TransferState.DONE:
             self._around.store.update(kept.id, state=TransferState.OFFERED, reason="", told=True)
-        sums = self._sums.setdefault(kept.id, [])  # one gift at a time uses them
+        sums = self._sums.setdefault(kept.uid, [])  # one gift at a time uses them
         one = _Gift(self._around, talk, kept, message, sums, self._done, self._failed)
         self._running[kept.id] = one
         one.begin()
@@ -91,16 +91,16 @@ class Giving:
         self._stop(kept.id)
         if message.reason is Refusal.CANCELLED:
             error = P2PError(f"{contact} has cancelled it")
-            self._around.end(kept, TransferState.CANCELLED, error.what)
+            self._around.end(kept, TransferState.CANCELLED, error.what, told=True)
             self._around.on_event(FileFailed(contact, kept.id, name, error))
         else:
-            self._around.end(kept, TransferState.DECLINED)
+            self._around.end(kept, TransferState.DECLINED, told=True)
             self._around.on_event(FileDeclined(contact, kept.id, name))
 
     def cancel(self, kept: KeptTransfer) -> None:
         """End a transfer for good."""
         self._stop(kept.id)
-        self._sums.pop(kept.id, None)
+        self._sums.pop(kept.uid, None)
         self._around.end(kept, TransferState.CANCELLED)
 
     def stop_all(self, contact: str | None = None) -> None:
@@ -130,7 +130,7 @@ class Giving:
         self._go_on(gift)
 
     def _note_done(self, kept: KeptTransfer, root: bytes) -> None:
-        self._sums.pop(kept.id, None)
+        self._sums.pop(kept.uid, None)
         self._around.end(kept, TransferState.DONE, root=root, told=True)
         self._around.on_event(
             FileDelivered(kept.username, kept.id, kept.offer.shown_name, root.hex())
@@ -140,11 +140,15 @@ class Giving:
         self._free(gift)
         kept = self._around.store.get(gift.kept.id)
         if kept is None or kept.is_over:
+            self._around.activities.end(gift.kept.id)
+            self._go_on(gift)
             return
         if not isinstance(error, FileChanged):
             self._around.activities.rests(kept)
             self._go_on(gift)
             return
+        self._next.pop(kept.id, None)
+        self._sums.pop(kept.uid, None)
         gift.talk.send(FileNo(kept.uid, Refusal.CHANGED))
         self._around.end(kept, TransferState.FAILED, error.what, told=False)
         self._around.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
@@ -190,6 +194,7 @@ class _Gift:
         self._attempt: Closable | None = None
         self._connection: BulkConnection | None = None
         self._stored = b""
+        self._is_stopped = False
 
     def begin(self) -> None:
         """Open or expect the data link."""
@@ -214,6 +219,7 @@ class _Gift:
 
     def stop(self) -> bool:
         """Stop it; return whether it has ended, as no thread is at work."""
+        self._is_stopped = True
         if self._attempt is not None:
             self._attempt.close()
             self._attempt = None
@@ -234,7 +240,9 @@ class _Gift:
         files = read_files(self._stored)
         listing = list_of(files) if kept.offer.folder else b""
         had = Had(self._message.pieces, self._message.root)
-        progress = self._around.progress_of(kept, lambda: self._connection is not None)
+        progress = self._around.progress_of(
+            kept, lambda: self._connection is not None and not self._is_stopped
+        )
         pace = Pace(self._around.policy.rate)
         try:
             with closing(Source(Path(kept.path), files)) as source:

@@ -89,6 +89,9 @@ class Receiving:
         """Ask again for everything of the contact."""
         for kept in self._of(talk.contact):
             self._failures.pop(kept.id, None)
+            one = self._running.get(kept.id)
+            if one is not None and one.is_waiting_for_link:
+                self._stop(kept.id)  # it was asked for on the last link, which may have lost that
             self._try(kept)
 
     def path_changed(self, talk: FileTalk) -> None:
@@ -110,6 +113,7 @@ class Receiving:
         if message.reason is Refusal.BUSY:
             self._stop(kept.id)
             self._wait(kept, f"{kept.username} is sending other files", _BUSY_AFTER)
+            self._try_others()
             return
         state = TransferState.FAILED
         if message.reason is Refusal.CANCELLED:
@@ -176,9 +180,21 @@ class Receiving:
             self._running[kept.id] = one
             one.begin()
 
-    def _done(self, kept: KeptTransfer, path: Path, root: bytes) -> None:
+    def _done(self, kept: KeptTransfer, path: Path, root: bytes) -> bool:
+        """Note that a transfer is here; return whether that is in the database."""
+        try:
+            self._around.end(kept, TransferState.DONE, path=str(path), root=root, told=False)
+        except StorageError as error:
+            self._running.pop(kept.id, None)
+            self._slots.give_back(kept.id)
+            self._wait(kept, error.what, _ROOM_AFTER)  # the next look finds that it is here
+            return False
+        self._running.pop(kept.id, None)
+        self._slots.give_back(kept.id)
         self._forget(kept.id)
-        self._around.end(kept, TransferState.DONE, path=str(path), root=root, told=False)
+        for by_id in (self._known, self._failures):
+            by_id.pop(kept.id, None)
+        self._unreached.discard(kept.id)
         self._around.on_event(
             FileReceived(kept.username, kept.id, kept.offer.shown_name, str(path), root.hex())
         )
@@ -187,6 +203,7 @@ class Receiving:
             talk.send(FileDone(kept.uid, root))
             talk.look_for_link()
         self._try_others()
+        return True
 
     def _failed(self, kept: KeptTransfer, error: P2PError, pieces: int) -> None:
         """Note how an attempt has failed, and go on if it is still wanted."""
@@ -198,11 +215,13 @@ class Receiving:
         if one is not None and not one.has_begun and isinstance(error, _NO_LINK):
             self._unreached ^= {kept.id}
         if kept.id not in self._wanted:  # cancelled meanwhile
+            self._around.activities.end(kept.id)
             self._discard(kept)
             return
         kept = self._wanted[kept.id] = kept._replace(pieces=pieces)
         at = now_ms() if is_further else kept.at
-        self._around.store.update(kept.id, pieces=pieces, at=at)
+        with suppress(StorageError):  # it is only for the list, and for how old the progress is
+            self._around.store.update(kept.id, pieces=pieces, at=at)
         if not self._closed:
             failures = 1 if is_further else self._failures.get(kept.id, 0) + 1
             self._failures[kept.id] = failures
@@ -263,7 +282,7 @@ class Receiving:
     def _discard(self, kept: KeptTransfer) -> None:
         """Delete the part, once no thread uses it."""
         is_begun = self._known.pop(kept.id, None) is not None or kept.state is TransferState.WANTED
-        if kept.id in self._running or not is_begun:
+        if not is_begun or kept.id in self._running or kept.id in self._discarding:
             return
 
         def discard() -> None:

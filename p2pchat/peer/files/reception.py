@@ -35,6 +35,7 @@ class LinkImproved(LinkLost):
 class Reception:
     """One attempt to receive a transfer; it ends in `done(kept, path, root)` or `failed`.
 
+    `done` returns whether that is in the database, so that the sender may be told.
     `failed(kept, error, pieces)` says how many pieces are there by then. `in_any_way`: look for the
     contact anew, as no data link could be opened to where the conversation's link leads.
     """
@@ -45,7 +46,7 @@ class Reception:
         talk: FileTalk,
         kept: KeptTransfer,
         known: int,
-        done: Callable[[KeptTransfer, Path, bytes], None],
+        done: Callable[[KeptTransfer, Path, bytes], bool],
         failed: Callable[[KeptTransfer, P2PError, int], None],
         *,
         in_any_way: bool,
@@ -95,6 +96,11 @@ class Reception:
             self._attempt = None
         stop(self._connection)
         return not self._in_thread
+
+    @property
+    def is_waiting_for_link(self) -> bool:
+        """Whether the data link that was asked for has not come yet."""
+        return self._attempt is not None
 
     def restart(self) -> None:
         """Go on on another data link, after the piece under way."""
@@ -181,10 +187,14 @@ class Reception:
                 self._around.loop.call_from_thread(partial(self._note_listing, listing))
             part = self._open(listing)
             parts.append(part)
+            if part.named is not None:  # by a process that died then; the next look finds it
+                raise LinkLost("it is here already")
             part.reserve(self._keep_free)
             return part
 
-        tell = self._around.progress_of(self.kept, lambda: self._connection is not None)
+        tell = self._around.progress_of(
+            self.kept, lambda: self._connection is not None and not self._stopped
+        )
 
         def progress(pieces: int) -> None:
             self._pieces = pieces
@@ -209,13 +219,17 @@ class Reception:
         """Report it, and tell the giver once it is in the database."""
         self._in_thread = False
         connection, self._connection = self._connection, None
-        self._done(self.kept, *outcome)
-        folder = folder_of(self._around, self.kept)
+        if not self._done(self.kept, *outcome):
+            if connection is not None:
+                connection.abort()
+            return
 
         def clear() -> None:
-            delete_part(folder, *part_name(self.kept))
-            if connection is not None:
-                tell_done(connection, outcome[1])
+            try:
+                delete_part(folder_of(self._around, self.kept), *part_name(self.kept))
+            finally:
+                if connection is not None:
+                    tell_done(connection, outcome[1])
 
         if not self._around.worker.submit(clear, _nothing, _nothing, patient=True) and connection:
             connection.abort()

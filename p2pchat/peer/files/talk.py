@@ -43,3 +43,6 @@ class FileTalk(Protocol):
 
     def offer(self, text: str, uid: str, offer: Offer) -> int:
         """Write a line with an offer to disk, and send it now or later; return its number."""
+
+    def number_of(self, uid: str) -> int:
+        """Return the number of a line of ours that waits; 0 if it is delivered."""

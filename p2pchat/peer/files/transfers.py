@@ -10,14 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from msgspec.structs import replace
-
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
 from p2pchat.peer.calls.contacts import Contacts
-from p2pchat.peer.files.activities import Activities, shown_transfer
+from p2pchat.peer.files.activities import LISTED, Activities
 from p2pchat.peer.files.around import FilesAround
 from p2pchat.peer.files.data_links import DataLinks
 from p2pchat.peer.files.giving import Giving
@@ -41,14 +39,14 @@ _MOST_OPEN: Final = 50
 
 _DAY_MS: Final = 24 * 3600 * 1000
 _GIVEN_UP_AFTER_MS: Final = 14 * _DAY_MS
-_LISTED: Final = 1000
 _KEPT: Final = 5000
 """Transfers that are remembered once they are over."""
 
 _MOST_TAKEN: Final = 500
 """Files of one contact that are taken without asking in a day."""
 
-_NO_NODE: Final = "your node is not running"
+_TOO_LARGE: Final = 2**63
+"""For SQLite."""
 
 _REFUSAL_OF: Final = {
     TransferState.DECLINED: Refusal.DECLINED,
@@ -125,7 +123,7 @@ class Transfers:
 
     def all(self) -> tuple[Transfer, ...]:
         """Return the last transfers, oldest first."""
-        kept = self._store.all(_LISTED)
+        kept = self._store.all(LISTED)
         void = self._store.void(kept)
         return tuple(self._activities.shown(one, is_void=one.uid in void) for one in kept)
 
@@ -166,8 +164,9 @@ class Transfers:
         for before in self._store.in_state(TransferState.OFFERED, talk.contact, outgoing=True):
             same = (before.key, before.path, before.offer.name)
             is_same = same == (talk.key, str(path), found.offer.name)
-            if is_same and self._store.listing(before.id) == files:
-                return self._activities.shown(before), 0
+            is_void = bool(self._store.void([before]))  # its line has failed
+            if is_same and not is_void and self._store.listing(before.id) == files:
+                return self._activities.shown(before), talk.number_of(before.uid)
         uid = new_uid()
         number = self._store.prepare(talk.contact, talk.key, uid, found.offer, str(path), files)
         line = talk.offer(offer_text(found.offer), uid, found.offer)
@@ -230,7 +229,12 @@ class Transfers:
 
     def needs_link(self, contact: str) -> bool:
         """Return whether a link to the contact is needed: something is wanted, or to be told."""
-        return self._receiving.needs_link(contact) or contact in self._store.to_tell
+        if self._receiving.needs_link(contact):
+            return True
+        if contact not in self._store.to_tell:
+            return False
+        talk = self._talk_with(contact)
+        return talk is not None and not talk.is_old
 
     @property
     def concerned(self) -> set[str]:
@@ -296,6 +300,7 @@ class Transfers:
         self._receiving.drop(contact, why)
         for kept in self._store.in_state(TransferState.OFFERED, contact, outgoing=False):
             self._around.end(kept, TransferState.FAILED, why, told=True)
+        self._store.tell_nothing(contact)
 
     def close(self) -> None:
         """Stop everything that moves; it goes on with the next node of the account."""
@@ -378,19 +383,9 @@ class Transfers:
             talk.send(FileNo(kept.uid, _REFUSAL_OF[kept.state]))
 
     def _known(self, number: int, *, outgoing: bool | None) -> KeptTransfer:
-        kept = self._store.get(number)
+        kept = self._store.get(number) if 0 < number < _TOO_LARGE else None
         if kept is None:
             raise UsageError(f"there is no transfer {number}", advice="p2p files lists them")
         if outgoing is not None and kept.outgoing is not outgoing:
             raise UsageError(f"you are sending {number}, not receiving it")
         return kept
-
-
-def stored_transfers(store: TransferStore) -> tuple[Transfer, ...]:
-    """Return the last transfers, oldest first, while no node is running."""
-    kept = store.all(_LISTED)
-    void = store.void(kept)
-    shown = (shown_transfer(one, is_void=one.uid in void) for one in kept)
-    return tuple(
-        replace(one, why=_NO_NODE) if one.state is TransferState.WANTED else one for one in shown
-    )

@@ -43,6 +43,9 @@ _TOLD_WITHIN_MS: Final = 14 * 24 * 3600 * 1000
 
 _LATELY: Final = 100
 
+_BELIEVED_MS: Final = 10_000
+"""For which `to_tell` is not read again, though another process may delete rows."""
+
 _COLUMNS: Final = [getattr(Transfer, name) for name in KeptTransfer._fields]
 
 
@@ -54,11 +57,13 @@ class TransferStore:
         self._registry = registry
         self._here = Transfer.registry == registry
         self._to_tell: set[str] | None = None  # as it is on disk, if that is known
+        self._to_tell_until = 0
 
     @property
     def to_tell(self) -> set[str]:
         """The contacts who do not know how a recent transfer has ended."""
-        if self._to_tell is None:
+        if self._to_tell is None or now_ms() > self._to_tell_until:
+            self._to_tell_until = now_ms() + _BELIEVED_MS
             since = now_ms() - _TOLD_WITHIN_MS
             which = ~Transfer.told & Transfer.state.in_(list(OVER)) & (Transfer.at >= since)
             query = Transfer.select(Transfer.username).where(self._here & which).distinct()
@@ -171,6 +176,12 @@ class TransferStore:
         """Change fields of a transfer; see transfer_models.Transfer."""
         self._to_tell = None
         self._execute(Transfer.update(**fields).where(Transfer.id == transfer_id))
+
+    def tell_nothing(self, username: str) -> None:
+        """Note that a contact need not be told how transfers have ended."""
+        self._to_tell = None
+        which = self._here & (Transfer.username == username) & Transfer.state.in_(list(OVER))
+        self._execute(Transfer.update(told=True).where(which))
 
     def _select(self, which: Any) -> list[KeptTransfer]:
         query = Transfer.select(*_COLUMNS).where(self._here & which).order_by(Transfer.id)

@@ -21,6 +21,7 @@ from p2pchat.ui.text.commands import Order
 from p2pchat.ui.text.sending_files import LEFT_OUT, RENAMED, why_ask
 
 _LAST = 20
+_DIGITS = 9
 
 
 class FileOrders:
@@ -130,6 +131,6 @@ def _number(order: Order) -> int:
     """Return the typed number of a transfer; 0 if there is none."""
     if not order.argument:
         return 0
-    if not order.argument.isdecimal() or not int(order.argument):
+    if not order.argument.isdecimal() or len(order.argument) > _DIGITS or not int(order.argument):
         raise UsageError(f"{order.argument!r} is not a number of /files")
     return int(order.argument)

@@ -258,8 +258,9 @@ def test_refusals(two: Two, tmp_path: Path) -> None:
         two.offer(Path("/dev/null"))
     with pytest.raises(UsageError, match="full path"):
         two.offer(Path("report.pdf"))
-    with pytest.raises(UsageError, match="there is no transfer"):
-        two.bob.node.files.get(7)
+    for number in (7, 0, -1, 10**30):
+        with pytest.raises(UsageError, match="there is no transfer"):
+            two.bob.node.files.get(number)
     with pytest.raises(UsageError, match="nothing is offered"):
         two.bob.node.files.number_for("alice", 0)
     with pytest.raises(UsageError, match="somebody else"):
@@ -396,6 +397,51 @@ def test_offered_twice(two: Two) -> None:
     assert first.id == second.id
     path.write_bytes(b"x" * 100_000)
     assert two.offer(path).id != first.id
+
+
+def test_declined_then_wanted_while_the_sender_is_away(two: Two) -> None:
+    """The sender's record of the refusal does not come back to end it."""
+    path = two.file(100_000)
+    two.offer(path)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.bob.node.files.decline(two.theirs().id)
+    two.until(lambda: bool(two.heard("alice", FileDeclined)))
+    two.goes("alice")
+    two.bob.node.files.get(two.theirs().id)
+    two.comes("alice")
+    two.until(lambda: two.theirs().state is TransferState.DONE)
+
+
+def test_offer_whose_line_was_cancelled_is_made_again(two: Two) -> None:
+    """An offer that nobody will hear of does not stand for another one."""
+    two.goes("bob")
+    path = two.file(100_000)
+    first = two.offer(path)
+    two.alice.node.conversations.outbox.cancel("bob", lambda *_: None, lambda _: None)
+    settle(two.loop)
+    assert two.offer(path).id != first.id
+    two.comes("bob")
+    assert two.get().read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+def test_cancelled_while_it_moves(two: Two, who: str) -> None:
+    """Nothing seems to move afterwards, and nothing is left; it can be asked for again."""
+    two.goes("alice")
+    two.comes("alice", rate=4_000_000)
+    path = two.file(6 * PIECE_BYTES)
+    one = two.offer(path)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.bob.node.files.get(two.theirs().id)
+    two.until(lambda: any(moving.done for moving in two.bob.node.files.moving))
+    number = one.id if who == "alice" else two.theirs().id
+    two.people[who].node.files.cancel(number)
+    two.until(lambda: not two.worker.waiting)
+    advance(two.loop, 30)
+    assert two.alice.node.files.moving == two.bob.node.files.moving == ()
+    assert os.listdir(two.inbox) == []
+    if who == "bob":
+        assert two.get().read_bytes() == path.read_bytes()
 
 
 def test_blocked_contact_gets_nothing(two: Two) -> None:
