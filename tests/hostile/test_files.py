@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,61 +97,63 @@ def attack(victim: Victim) -> Iterator[Attack]:
         yield attack
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../../../.bashrc",
-        "/etc/cron.d/x",
-        "..",
-        ".ssh",
-        "a/b",
-        "a\\b",
-        "a\u0000b",
-        "a\u202egpj.exe",
-        "\x1b]0;x\x07",
-        "CON",
-        "x" * 255,
-        "é" * 127,
-        " ",
-    ],
+NAMES = (
+    "../../../.bashrc",
+    "/etc/cron.d/x",
+    "..",
+    ".ssh",
+    "a/b",
+    "a\\b",
+    "a\u0000b",
+    "a\u202egpj.exe",
+    "\x1b]0;x\x07",
+    "CON",
+    "x" * 255,
+    "é" * 127,
+    " ",
 )
-def test_names(attack: Attack, name: str) -> None:
+
+
+def test_names(attack: Attack) -> None:
     """Whatever the name, the file is in the contact's folder, under one safe component."""
-    attack.offer(name=name, size=2, inline=base64.b64encode(b"hi").decode())
-    offered = json.loads(attack.node.wait_for('"file_offered"').string)
-    assert offered["name"].isprintable()
-    attack.node.type(json.dumps({"command": "get", "transfer": offered["transfer"]}))
-    received = json.loads(attack.node.wait_for('"file_received"').string)
-    path = Path(received["path"])
-    assert path.parent == attack.inbox
-    assert path.read_bytes() == b"hi"
-    assert not path.name.startswith(".")
-    names = [entry.name for entry in attack.inbox.iterdir() if entry.name[0] != "."]
-    assert names == [path.name]
+    there = set()
+    for name in NAMES:
+        attack.offer(name=name, size=2, inline=base64.b64encode(b"hi").decode())
+        offered = json.loads(attack.node.wait_for('"file_offered"').string)
+        assert offered["name"].isprintable(), name
+        attack.node.type(json.dumps({"command": "get", "transfer": offered["transfer"]}))
+        received = json.loads(attack.node.wait_for('"file_received"').string)
+        path = Path(received["path"])
+        assert path.parent == attack.inbox, name
+        assert path.read_bytes() == b"hi", name
+        assert not path.name.startswith("."), name
+        there.add(path.name)
+    assert len(there) == len(NAMES)
+    assert {entry.name for entry in attack.inbox.iterdir() if entry.name[0] != "."} == there
 
 
-@pytest.mark.parametrize(
-    "offer",
-    [
-        {"name": "a", "size": -1},
-        {"name": "", "size": 1},
-        {"name": "a", "size": 2**60},
-        {"name": "a", "size": 1, "inline": "aGk="},
-        {"name": "a", "size": 70_000, "inline": "A" * 93_336},
-        {"name": "a", "size": 1, "folder": True},
-        {"name": ["a"], "size": 1},
-        {"size": 1},
-        7,
-    ],
+NO_OFFERS: tuple[Any, ...] = (
+    {"name": "a", "size": -1},
+    {"name": "", "size": 1},
+    {"name": "a", "size": 2**60},
+    {"name": "a", "size": 1, "inline": "aGk="},
+    {"name": "a", "size": 70_000, "inline": "A" * 93_336},
+    {"name": "a", "size": 1, "folder": True},
+    {"name": ["a"], "size": 1},
+    {"size": 1},
+    7,
 )
-def test_offers_that_are_none(attack: Attack, offer: Any) -> None:
+
+
+def test_offers_that_are_none(attack: Attack) -> None:
     """They close the link, and nothing else."""
-    fields = {"text": "x", "seq": attack.count + 1, "id": "o1", "at": 1, "offer": offer}
-    attack.link.say("MSG", json.dumps(fields))
-    while not attack.link.closed_by_remote():
-        pass
-    attack.link = attack.call()
-    assert attack.is_well()
+    for offer in NO_OFFERS:
+        fields = {"text": "x", "seq": attack.count + 1, "id": "o1", "at": 1, "offer": offer}
+        attack.link.say("MSG", json.dumps(fields))
+        while not attack.link.closed_by_remote():
+            pass
+        attack.link = attack.call()
+        assert attack.is_well(), offer
 
 
 BYTES = os.urandom(PIECE + 10)
@@ -159,51 +162,67 @@ FRAMES = [("PIECE", BYTES[at : at + 65536]) for at in range(0, PIECE, 65536)]
 FROM_0 = ("FILE_FROM", number(0) + number(0))
 
 
-@pytest.mark.parametrize(
-    "said",
+WRONG: tuple[list[tuple[str, bytes]], ...] = (
+    [("FILE_FROM", number(1) + number(0))],
+    [("FILE_FROM", number(2**63) + number(2**63))],
+    [("FILE_FROM", number(0) + number(9)), ("FILE_LIST", b"[]       ")],
+    [FROM_0, FROM_0],
+    [FROM_0, ("FILE_LIST", b"x")],
+    [("PIECE", b"x")],
+    [FROM_0, *FRAMES, ("PIECE_SUM", bytes(32))],
+    [FROM_0, *FRAMES, *FRAMES],
+    [FROM_0, *FRAMES, ("PIECE_SUM", SUMS[0]), ("FILE_END", root_of(len(BYTES), SUMS))],
     [
-        [("FILE_FROM", number(1) + number(0))],
-        [("FILE_FROM", number(2**63) + number(2**63))],
-        [("FILE_FROM", number(0) + number(9)), ("FILE_LIST", b"[]       ")],
-        [FROM_0, FROM_0],
-        [FROM_0, ("FILE_LIST", b"x")],
-        [("PIECE", b"x")],
-        [FROM_0, *FRAMES, ("PIECE_SUM", bytes(32))],
-        [FROM_0, *FRAMES, *FRAMES],
-        [FROM_0, *FRAMES, ("PIECE_SUM", SUMS[0]), ("FILE_END", root_of(len(BYTES), SUMS))],
-        [
-            FROM_0,
-            *FRAMES,
-            ("PIECE_SUM", SUMS[0]),
-            ("PIECE", BYTES[PIECE:]),
-            ("PIECE_SUM", SUMS[1]),
-            ("FILE_END", bytes(32)),
-        ],
-        [FROM_0, ("FILE_DONE", bytes(32))],
-        [("MSG", b"{}")],
-        [FROM_0, ("PIECE", b"x" * 65537)],
-        [FROM_0, ("PIECE", b"x")],
-        [FROM_0, ("PIECE", b"")],
-        [("FILE_FROM", number(0) + number(9)), ("FILE_LIST", b"")],
+        FROM_0,
+        *FRAMES,
+        ("PIECE_SUM", SUMS[0]),
+        ("PIECE", BYTES[PIECE:]),
+        ("PIECE_SUM", SUMS[1]),
+        ("FILE_END", bytes(32)),
     ],
+    [FROM_0, ("FILE_DONE", bytes(32))],
+    [("MSG", b"{}")],
+    [FROM_0, ("PIECE", b"x" * 65537)],
+    [FROM_0, ("PIECE", b"x")],
+    [FROM_0, ("PIECE", b"")],
+    [("FILE_FROM", number(0) + number(9)), ("FILE_LIST", b"")],
 )
-def test_wrong_bytes(attack: Attack, said: list[tuple[str, bytes]]) -> None:
+
+
+def test_wrong_bytes(attack: Attack) -> None:
     """The data link is closed; nothing gets a name, and the node asks again."""
+    for said in WRONG:
+        attack.offer(name="a", size=len(BYTES))
+        asked = attack.get()
+        data = attack.data_link(asked)
+        assert data.hear()[0] == "CHAT_REQ_RESP"
+        for command, payload in said:
+            try:
+                data.say(command, payload)
+            except OSError:
+                break  # it has closed the link already
+        with suppress(OSError):
+            while not data.closed_by_remote():
+                pass
+        attack.link.say("FILE_NO", json.dumps({"offer": asked["offer"], "reason": "CANCELLED"}))
+        attack.node.wait_for('"file_failed"')
+        assert attack.is_well(), said
+
+
+def test_damaged_bytes_are_asked_for_again(attack: Attack) -> None:
+    """Three times; then the transfer has failed."""
     attack.offer(name="a", size=len(BYTES))
-    data = attack.data_link(attack.get())
-    assert data.hear()[0] == "CHAT_REQ_RESP"
-    for command, payload in said:
-        try:
+    asked = attack.get()
+    for turn in range(3):
+        data = attack.data_link(asked)
+        data.hear()
+        for command, payload in (FROM_0, *FRAMES, ("PIECE_SUM", bytes(32))):
             data.say(command, payload)
-        except OSError:
-            break  # it has closed the link already
-    try:
-        while not data.closed_by_remote():
-            pass
-    except OSError:
-        pass
-    again = hear(attack.link, "FILE_GET")
-    assert again["offer"]
+        if not data.closed_by_remote():
+            pytest.fail("it goes on")
+        if turn < 2:
+            asked = hear(attack.link, "FILE_GET")
+    attack.node.wait_for('"file_failed"')
     assert attack.is_well()
 
 
@@ -233,25 +252,25 @@ def test_tickets(attack: Attack) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("command", "payload"),
-    [
-        ("FILE_GET", {"offer": "o1"}),
-        ("FILE_GET", {"offer": "o1", "ticket": "AAAA", "root": NO_FILE}),
-        ("FILE_NO", {"offer": "o1", "reason": "WHATEVER"}),
-        ("FILE_NO", {"offer": "a b"}),
-        ("FILE_DONE", {"offer": "o1"}),
-        ("DATA_REQ", {"offer": "o1"}),
-        ("DATA_GO", {}),
-    ],
+MALFORMED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("FILE_GET", {"offer": "o1"}),
+    ("FILE_GET", {"offer": "o1", "ticket": "AAAA", "root": NO_FILE}),
+    ("FILE_NO", {"offer": "o1", "reason": "WHATEVER"}),
+    ("FILE_NO", {"offer": "a b"}),
+    ("FILE_DONE", {"offer": "o1"}),
+    ("DATA_REQ", {"offer": "o1"}),
+    ("DATA_GO", {}),
 )
-def test_malformed_messages(attack: Attack, command: str, payload: dict[str, Any]) -> None:
+
+
+def test_malformed_messages(attack: Attack) -> None:
     """They close the link, and nothing else."""
-    attack.link.say(command, json.dumps(payload))
-    while not attack.link.closed_by_remote():
-        pass
-    attack.link = attack.call()
-    assert attack.is_well()
+    for command, payload in MALFORMED:
+        attack.link.say(command, json.dumps(payload))
+        while not attack.link.closed_by_remote():
+            pass
+        attack.link = attack.call()
+        assert attack.is_well(), (command, payload)
 
 
 def test_about_what_was_never_offered(attack: Attack) -> None:

@@ -100,8 +100,8 @@ def test_loop_does_not_touch_what_it_has_handed_over(real_loop: Loop) -> None:
     caller.send(ChatRequest("alice"))
     real_loop.run_until(lambda: bool(answers and detached))
     engines[1].is_given = False
-    BulkConnection(detached[0], PATIENCE).close()
     caller.abort()
+    BulkConnection(detached[0], PATIENCE).close()
 
 
 class Work:
