@@ -88,6 +88,34 @@ def test_declined_and_wrong(come: Come, tmp_path: Path) -> None:
     bob.wait_for("no transfer is going on")
 
 
+def test_offers_are_listed_at_the_next_login(come: Come, tmp_path: Path) -> None:
+    """What was not answered is not forgotten."""
+    bob, alice = chat(come)
+    alice.enter(f"/send {make(tmp_path, 'a.bin', 100_000)}")
+    bob.wait_for("/get 1 or")
+    bob.enter("/quit")
+    assert bob.end() == 0
+    come("bob").wait_for(r"^\* a.bin from alice is offered: /get 1$")
+
+
+def test_quit_in_the_middle(people: People, come: Come, tmp_path: Path) -> None:
+    """No gauge stays on the screen; the file goes on at the next login, without being asked."""
+    bob, alice = chat(come, P2P_RATE="500kB")
+    path = make(tmp_path, "big.bin", 3_000_000)
+    alice.enter(f"/send {path}")
+    bob.wait_for("/get 1 or")
+    bob.enter("/get")
+    alice.wait_until(lambda: "kB/s" in alice.text)
+    alice.enter("/quit")
+    assert alice.end() == 0
+    assert "kB/s" not in alice.text
+    bob.wait_for(r"^\* big.bin waits: alice is not connected$")
+    come("alice")
+    bob.wait_for(r"^\* big.bin from alice is in")
+    there = Path(people.env["bob"]["HOME"]) / "Downloads" / "p2pchat" / "alice" / "big.bin"
+    assert there.read_bytes() == path.read_bytes()
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_gauge(people: People, come: Come, tmp_path: Path, columns: int) -> None:
     """It stands above the prompt, in one line, and goes when the file is there or cancelled."""

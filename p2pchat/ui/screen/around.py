@@ -56,6 +56,7 @@ def around(app: ChatApp) -> Around:
     if not app.running:
         return Around(app.prompt)
     unsettled = app.unsettled
+    moving = () if app.done else app.client.state.moving  # what stays on the screen is no gauge
     return Around(
         app.prompt,
         tuple(_about_contacts(app)),
@@ -66,8 +67,8 @@ def around(app: ChatApp) -> Around:
         app.front or "",
         sum(app.foreground.unread.values()),
         app.client.username,
-        app.client.state.moving[:_MOST_MOVING],
-        max(0, len(app.client.state.moving) - _MOST_MOVING),
+        moving[:_MOST_MOVING],
+        max(0, len(moving) - _MOST_MOVING),
     )
 
 

@@ -26,6 +26,7 @@ from p2pchat.protocol.client.events import (
     NotKept,
     RegistryLost,
 )
+from p2pchat.protocol.client.file_orders import ListFiles
 from p2pchat.protocol.client.orders import Close, Search, Switch
 from p2pchat.protocol.client.state import Security
 from p2pchat.ui.screen.call import Call
@@ -78,6 +79,7 @@ class ChatApp:
         history_orders = HistoryOrders(
             view, self._orders, lambda: self.front, lambda: self.client.username
         )
+        self._file_orders = FileOrders(view, self._orders, lambda: self.front)
         self._handlers: dict[str, Callable[[Order], None]] = {
             "help": lambda order: self._show_help(order.argument),
             "quit": lambda _: self._quit(),
@@ -86,7 +88,7 @@ class ChatApp:
             **self._call_orders.handlers,
             **self._trust_orders.handlers,
             **history_orders.handlers,
-            **FileOrders(view, self._orders, lambda: self.front).handlers,
+            **self._file_orders.handlers,
         }
         self._foreground: Foreground | None = None
         self.names: set[str] = set()
@@ -270,6 +272,7 @@ class ChatApp:
         self._ready = True
         self.names.update(self.client.names)
         self.foreground.begin()
+        self.client.order(ListFiles(), self._file_orders.tell_offers)
         if self._call is not None:
             self._call_orders.go_to(
                 self._call.username, in_clear=self._call.in_clear, failed=self._not_called

@@ -13,7 +13,7 @@ from p2pchat.protocol.client.file_orders import (
     SendFile,
     Transfers,
 )
-from p2pchat.protocol.client.transfers import OVER
+from p2pchat.protocol.client.transfers import OVER, TransferState
 from p2pchat.ui.screen.file_list import NO_FILES, transfer_cells
 from p2pchat.ui.screen.pending_orders import PendingOrders
 from p2pchat.ui.screen.view import View
@@ -48,6 +48,12 @@ class FileOrders:
             ),
             "cancel": self._cancel,
         }
+
+    def tell_offers(self, found: Transfers) -> None:
+        """Say which files wait for the user's answer."""
+        for one in found.transfers:
+            if one.state is TransferState.OFFERED and not one.outgoing:
+                self._view.tell(f"{one.name} from {one.user} is offered: /get {one.id}")
 
     def _send(self, typed: str) -> None:
         contact = self._front()
