@@ -288,7 +288,7 @@ class Conversation:
         for line in lines:
             text = TextReceived(self.contact, line.text, line.id, line.at, self.security, by)
             self._on_event(text)
-        self._files.offered(self.file_talk, lines)
+        self._beside.offered(lines)
         self.intake.took([line.text for line in lines])
 
     def on_delivered(self, up_to: int) -> None:

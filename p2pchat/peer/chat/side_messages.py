@@ -4,14 +4,17 @@ Whether each side has it open, whether its user is at the keyboard, passes to ma
 becomes of offered files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from p2pchat.errors import StorageError
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
 from p2pchat.peer.chat.file_talk import ConversationFileTalk
 from p2pchat.peer.chat.surroundings import Surroundings
 from p2pchat.peer.mailbox.talk import Talk
 from p2pchat.peer.presence.here import HereStatus
+from p2pchat.protocol.client.events import Trouble
+from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.files.messages import FileDone, FileGet, FileNo
 from p2pchat.protocol.mailbox import CAN_MAILBOX, BoxPass
 from p2pchat.protocol.messages import Abilities, Message
@@ -40,6 +43,7 @@ class SideMessages:
         self._mailbox = around.mailbox
         self._talk = talk
         self._files = around.files
+        self._on_event = around.on_event
         self._file_talk = file_talk
         self._on_here = on_here
         self._flush = flush
@@ -53,7 +57,7 @@ class SideMessages:
     def linked(self, link: Link, can: Abilities, *, dialled: bool) -> None:
         """Start on a new link to a contact with these abilities; whether we have dialled it."""
         self._file_talk.linked(can, dialled=dialled)
-        self._files.linked(self._file_talk)
+        self._safely(lambda: self._files.linked(self._file_talk))
         self._here = HereStatus(self._loop, self._on_here)
         self._away_status.linked(link)
         self._mailbox.linked(self._talk)
@@ -68,6 +72,17 @@ class SideMessages:
         self._away_status.linked(link)
         self._here.repeat(link, here=here)
         self._files.path_changed(self._file_talk)
+
+    def offered(self, lines: Sequence[KeptLine]) -> None:
+        """Look whether new lines of the contact offer files."""
+        self._safely(lambda: self._files.offered(self._file_talk, lines))
+
+    def _safely(self, call: Callable[[], object]) -> None:
+        """Report an error of the disk: files must not end a conversation."""
+        try:
+            call()
+        except StorageError as error:
+            self._on_event(Trouble(error))
 
     def say_here(self, link: Link, *, here: bool) -> None:
         """Report to the contact whether the conversation is open here."""
@@ -85,7 +100,7 @@ class SideMessages:
                 self._mailbox.take_pass(self._talk, permit)
             case FileGet() | FileNo() | FileDone():
                 self._flush()  # the offer came before
-                self._files.hear(self._file_talk, message)
+                self._safely(lambda: self._files.hear(self._file_talk, message))
             case _:
                 return False
         return True

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from p2pchat.callbacks import ignore
+from p2pchat.errors import StorageError
 from p2pchat.net.bulk import BulkConnection
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -16,7 +17,7 @@ from p2pchat.peer.files.activities import Activities
 from p2pchat.peer.files.data_links import DataLinks
 from p2pchat.peer.files.policy import FilesPolicy
 from p2pchat.peer.store.transfer_store import KeptTransfer, TransferStore
-from p2pchat.protocol.client.events import Event
+from p2pchat.protocol.client.events import Event, Trouble
 from p2pchat.protocol.client.transfers import TransferState
 from p2pchat.protocol.files.offers import write_offer
 
@@ -70,6 +71,13 @@ class FilesAround(NamedTuple):
             transfer.id, state=state, reason=reason, offer=write_offer(offer), **fields
         )
         self.activities.end(transfer.id)
+
+    def safely(self, call: Callable[[], object]) -> None:
+        """Report an error of the database in what a thread has led to."""
+        try:
+            call()
+        except StorageError as error:
+            self.on_event(Trouble(error))
 
     def _moved(self, transfer: KeptTransfer, pieces: int, is_current: Callable[[], bool]) -> None:
         if is_current():

@@ -255,8 +255,8 @@ class _Gift:
 
     def _finished(self, root: bytes) -> None:
         self._connection = None
-        self._done(self, root)
+        self._around.safely(partial(self._done, self, root))
 
     def _end(self, error: P2PError) -> None:
         self._attempt = self._connection = None
-        self._failed(self, error)
+        self._around.safely(partial(self._failed, self, error))

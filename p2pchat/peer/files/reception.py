@@ -244,7 +244,8 @@ class Reception:
     def _end(self, error: P2PError) -> None:
         self._in_thread = False
         self._attempt = self._connection = None
-        self._failed(self.kept, LinkImproved(error.what) if self._is_moved else error, self._pieces)
+        told = LinkImproved(error.what) if self._is_moved else error
+        self._around.safely(partial(self._failed, self.kept, told, self._pieces))
 
 
 _Outcome = tuple[Path, bytes]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import calls
 from p2pchat.peer.chat import reconnector
 from p2pchat.peer.files import reception
-from p2pchat.protocol.client.events import Left, TextReceived
+from p2pchat.peer.store.transfer_store import TransferStore
+from p2pchat.protocol.client.events import Left, TextReceived, Trouble
 from p2pchat.protocol.client.file_events import (
     FileDeclined,
     FileDelivered,
@@ -442,6 +443,25 @@ def test_cancelled_while_it_moves(two: Two, who: str) -> None:
     assert os.listdir(two.inbox) == []
     if who == "bob":
         assert two.get().read_bytes() == path.read_bytes()
+
+
+def test_database_that_fails(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is reported, and costs neither the node nor the conversation."""
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.bob.node.files.decline(two.theirs().id)
+
+    def fails(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TransferStore, "update", fails)
+        two.until(lambda: bool(two.heard("alice", Trouble)))
+    two.alice.node.say("bob", "still here")
+    two.until(lambda: any(e.text == "still here" for e in two.heard("bob", TextReceived)))
+    two.goes("alice")
+    two.comes("alice")
+    two.until(lambda: bool(two.heard("alice", FileDeclined)))
 
 
 def test_blocked_contact_gets_nothing(two: Two) -> None:
