@@ -13,6 +13,7 @@ import itertools
 import logging
 import math
 import selectors
+import signal
 import socket
 import time
 from collections import OrderedDict, deque
@@ -164,14 +165,35 @@ class Loop:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Note that turns are run, here or by a host's loop: `interrupt` waits for one."""
+        """Note that turns are run, here or by a host's loop: `interrupt` waits for one.
+
+        Meanwhile, a signal ends the wait for the next turn, whichever thread it interrupts.
+        """
         before, self._is_running = self._is_running, True
         try:
-            yield
+            with self._waking_at_signals():
+                yield
         finally:
             self._is_running = before
         if not before:
             self._interrupt()  # it came in the last turn
+
+    @contextmanager
+    def _waking_at_signals(self) -> Iterator[None]:
+        """Let the interpreter itself wake the loop at a signal, if this is the main thread.
+
+        A Python handler runs only once the selector has returned. A signal just before the wait,
+        or on another thread, does not make it return.
+        """
+        try:
+            before = signal.set_wakeup_fd(self._wake_out.fileno(), warn_on_full_buffer=False)
+        except ValueError:  # signals need the main thread
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
 
     def watch(self, descriptor: int, events: int, ready: Ready) -> None:
         """Call `ready(events)` in each turn in which the descriptor is ready for READ or WRITE.

@@ -2,6 +2,8 @@
 
 import math
 import os
+import select
+import signal
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -243,6 +245,52 @@ def test_interruption_in_the_last_turn_is_raised_at_its_end(loop: Loop) -> None:
         loop.interrupt()
     loop.call_soon(lambda: None)
     loop.run_until(lambda: loop.idle)
+
+
+def test_signal_wakes_a_running_loop(loop: Loop) -> None:
+    """A signal that comes just before the wait, when no handler can run, still ends the wait."""
+    handler = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        with loop.running():
+            assert not _is_ready(loop)
+            signal.raise_signal(signal.SIGUSR1)
+            assert _is_ready(loop)
+            loop.run_once(0)
+            assert not _is_ready(loop)
+        signal.raise_signal(signal.SIGUSR1)
+        assert not _is_ready(loop)
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+
+
+def test_loop_inside_another_hands_signals_back(loop: Loop) -> None:
+    """After a loop has run inside another, signals wake the outer one again."""
+    handler = signal.signal(signal.SIGUSR1, lambda *_: None)
+    inner = Loop()
+    try:
+        with loop.running():
+            with inner.running():
+                signal.raise_signal(signal.SIGUSR1)
+                assert (_is_ready(inner), _is_ready(loop)) == (True, False)
+            signal.raise_signal(signal.SIGUSR1)
+            assert _is_ready(loop)
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+        inner.close()
+
+
+def test_loop_runs_on_any_thread(loop: Loop) -> None:
+    """A loop runs outside the main thread, where Python forbids to handle signals."""
+    done: list[str] = []
+    loop.call_soon(lambda: done.append("done"))
+    thread = threading.Thread(target=loop.run_until, args=(lambda: bool(done),))
+    thread.start()
+    thread.join()
+    assert done == ["done"]
+
+
+def _is_ready(loop: Loop) -> bool:
+    return bool(select.select([loop.fileno()], [], [], 0)[0])
 
 
 def test_run_for_runs_turns_until_the_time_is_over(loop: Loop) -> None:
