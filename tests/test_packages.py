@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 from p2pchat.version import __version__
+from tests.archives import unpack
 from tests.programs import environment
 
 ROOT = Path(__file__).parents[1]
@@ -55,8 +55,7 @@ def test_wheel_has_what_an_installation_needs(wheel: Path) -> None:
 def test_the_sdist_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     """The wheel built from the sdist is identical to the byte, so that builds can be compared."""
     sdist = next(SdistBuilder(str(ROOT)).build(directory=str(tmp_path)))
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(Path(sdist), tmp_path)
     assert (tmp_path / NAME / "tests" / "test_packages.py").exists()
     again = next(WheelBuilder(str(tmp_path / NAME)).build(directory=str(tmp_path)))
     assert Path(again).read_bytes() == wheel.read_bytes()

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import stat
-import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from p2pchat.registry.store.backup import back_up
 from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner, Quotas
 from p2pchat.registry.store.stores import open_file
+from tests.archives import unpack
 from tests.conformance.secure_client import KEY
 from tests.faults.crowd import CHEAP, Member
 from tests.programs import WITH_EXTRAS, Program, Serve, environment, running
@@ -169,8 +169,7 @@ def test_registry_is_restored_from_its_backup(tmp_path: Path) -> None:
         assert Program("backup", str(file), *where, env=env).end()[0] == 2
         assert Program("backup", str(file), "--force", *where, env=env).end()[0] == 0
     (tmp_path / "r2").mkdir(mode=0o700)
-    with tarfile.open(file) as archive:
-        archive.extractall(tmp_path / "r2", filter="data")
+    unpack(file, tmp_path / "r2")
     again = Serve(tmp_path / "r2", *CHEAP)
     with running(again):
         assert again.join.partition("#")[2] == serve.join.partition("#")[2]
@@ -213,8 +212,7 @@ def test_backup_leaves_out_what_waits(tmp_path: Path) -> None:
         back_up(folder / "registry.sqlite3", file, mailboxes=bool(options))
         to = tmp_path / str(runs)
         to.mkdir()
-        with tarfile.open(file) as archive:
-            archive.extractall(to, filter="data")
+        unpack(file, to)
         assert (b"of some friend" in (to / "registry.sqlite3").read_bytes()) is bool(runs)
         with closing(open_file(to / "registry.sqlite3")) as store:
             restored = Mailboxes(store, Quotas())

@@ -12,6 +12,7 @@ from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.backup import back_up
 from p2pchat.registry.store.stores import open_file
 from tests.accounts import CHEAP, OpenedAccounts
+from tests.archives import unpack
 
 
 def test_backup_is_of_one_instant(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_backup_is_of_one_instant(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "copy.tar").stat().st_mode) == 0o600
     with tarfile.open(tmp_path / "copy.tar") as archive:
         assert archive.getnames() == ["accounts.sqlite3", "registry-key.pem"]
-        archive.extractall(tmp_path / "restored", filter="data")
+    unpack(tmp_path / "copy.tar", tmp_path / "restored")
     restored = open_file(tmp_path / "restored" / "accounts.sqlite3", alone=True)
     assert {name for name, _ in Accounts(restored, CHEAP).standings()} >= set(before)
     restored.release()
