@@ -46,9 +46,9 @@ class Sent:
     def wait(self, timeout: float, *, left_is_enough: bool = False) -> None:
         """Wait until the contact's node has acknowledged the text.
 
-        With `left_is_enough`, also return once it is in the contact's mailbox. Raise
-        ContactOffline if it has not within `timeout` seconds, or cannot: the text stays in the
-        outbox and is sent later. Raise CallRejected, NotTrusted or another P2PError if delivery is
+        With `left_is_enough`, also return once the text is in the contact's mailbox. Raise
+        ContactOffline if neither happens within `timeout` seconds: the text stays in the outbox
+        and is sent later. Raise CallRejected, NotTrusted or another P2PError if delivery is
         impossible.
         """
         if not self.number:
@@ -152,24 +152,24 @@ class ChatClient:
         return self._client.ask(o.ReadLines(name, words, limit=limit)).lines
 
     def mailbox(self, *, on: bool | None = None) -> MailboxStatus:
-        """Return the state of our mailbox, after turning it on or off unless `on` is None."""
+        """Return the state of our mailbox; unless `on` is None, first turn it on or off."""
         return self._client.ask(o.SetMailbox(on))
 
     def send_file(self, to: str, path: str | Path, name: str = "") -> Transfer:
-        """Offer a file or folder to a contact; the event FileDelivered, or another one, follows."""
+        """Offer a file or folder to a contact; an event reports the outcome."""
         order = SendFile(self._client.named(to), str(Path(path).absolute()), name)
         return self._client.ask(order, REGISTRY_TIMEOUT).transfers[0]
 
     def get_file(self, number: int, folder: str | Path = "") -> None:
-        """Receive what is offered under a number (the event FileOffered), into that folder."""
+        """Receive the file offered under a number (see FileOffered) into that folder."""
         self._client.ask(GetFile(number, "", str(Path(folder).absolute()) if folder else ""))
 
     def decline_file(self, number: int) -> None:
-        """Decline what is offered under a number."""
+        """Decline the file offered under a number."""
         self._client.ask(DeclineFile(number))
 
     def files(self) -> tuple[Transfer, ...]:
-        """Return the transfers of files, oldest first."""
+        """Return the file transfers, oldest first."""
         return self._client.ask(ListFiles()).transfers
 
     def seen(self, user: str, line_id: int) -> None:

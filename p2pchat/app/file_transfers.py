@@ -1,7 +1,7 @@
 """Send and receive files for one command: `p2p send --file`, `p2p send-file`, `p2p files`.
 
-Uses the running node, or else is the account's node until the command ends. Waiting ends when every
-file is there or will not be; what is unfinished stays in the profile, and goes on later.
+Uses the account's running node, or starts one until the command ends. Waiting ends when each file
+has arrived or failed. An unfinished transfer stays in the profile and continues later.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,11 +51,11 @@ _ACKNOWLEDGED_WITHIN: Final = 15.0
 """Seconds for the contact's node to acknowledge an offer."""
 
 _SCAN_TIMEOUT: Final = 600.0
-"""Seconds to look at a folder with very many files."""
+"""Seconds to scan a folder with very many files."""
 
 _LOGIN_TIMEOUT: Final = 30.0
 _AT_ONCE: Final = 2.0
-"""Seconds for what came with its offer, if the registry cannot be reached."""
+"""Seconds to store a file that came with its offer, if the registry cannot be reached."""
 
 _AWAY = LinkLost | SlowedDown | TimedOut | Unreachable
 
@@ -72,8 +72,8 @@ def send_files(
 ) -> None:
     """Send texts, then files, each under its own name or the given one; wait for all.
 
-    `wait`: seconds that may pass while nothing moves; None: as long as the contact is there. Raise
-    the first P2PError of one that is not there.
+    `wait`: seconds that may pass without progress; None: no limit while the contact is online.
+    Raise the first error of a file that has not arrived.
     """
 
     def use(us: UserSession, client: Client, trouble: P2PError | None) -> None:
@@ -98,9 +98,9 @@ def _offer_all(
     trouble: P2PError | None,
     progress: Progress,
 ) -> tuple[list[int], P2PError | None]:
-    """Offer the files; return the transfers of those that have arrived, and the first error.
+    """Offer the files; return the transfers of acknowledged offers, and the first error.
 
-    One that cannot be offered does not keep the others. Raise LinkLost if the node ends.
+    A file that cannot be offered does not stop the others. Raise LinkLost if the node ends.
     """
     numbers: list[int] = []
     first: P2PError | None = None
@@ -132,7 +132,7 @@ def get_file(
     wait: float | None,
     progress: Progress,
 ) -> str:
-    """Receive what is offered; return its path. Raise P2PError if it is not there in time."""
+    """Receive an offered file; return its path. Raise P2PError if it does not arrive in time."""
 
     def use(_: UserSession, client: Client, trouble: P2PError | None) -> str:
         transfer = _listed(client.ask(ListFiles()), number)
@@ -155,17 +155,17 @@ def get_file(
 
 
 def decline(settings: Settings, registry: str | None, me: str | None, number: int) -> None:
-    """Decline an offer; the contact is told now or later."""
+    """Decline an offer, and tell the contact now or later."""
     _order(settings, registry, me, DeclineFile(number))
 
 
 def cancel(settings: Settings, registry: str | None, me: str | None, number: int) -> None:
-    """End a transfer for good; the contact is told now or later."""
+    """Cancel a transfer, and tell the contact now or later."""
     _order(settings, registry, me, CancelFile(number))
 
 
 def listed(settings: Settings, registry: str | None) -> tuple[Transfer, ...]:
-    """Return the transfers, oldest first: of the running node, else as the disk knows them."""
+    """Return the transfers, oldest first: from the running node, or else from the profile."""
     with open_profile_home(settings, registry) as us:
         account = us.profile.last_account(str(us.url))
         found: Transfers | None = None
@@ -186,7 +186,7 @@ def _at_node(
     me: str | None,
     use: Callable[[UserSession, Client, P2PError | None], T],
 ) -> T:
-    """Return the result of `use(us, client, trouble)` at the account's node, which may be ours.
+    """Return the result of `use(us, client, trouble)` at the account's node; start one if needed.
 
     `trouble`: why the registry cannot be reached. Raise UsageError in the original dialect.
     """
@@ -245,7 +245,7 @@ def _acknowledged_within(wait: float | None) -> float:
 
 
 def _later(error: P2PError, contact: str) -> P2PError:
-    """Return the error for what goes on when both are online."""
+    """Return the error for a transfer that continues once both users are online."""
     return ContactOffline(
         error.what.replace("; it ", "; the offer "),
         likely=f"its bytes need {contact} and a node of yours online at once",
@@ -254,7 +254,7 @@ def _later(error: P2PError, contact: str) -> P2PError:
 
 
 def _is_small(path: Path) -> bool:
-    """Return whether a file comes with its offer, and so reaches a mailbox."""
+    """Return whether a file travels inside its offer, and thus through a mailbox."""
     return path.is_file() and path.stat().st_size <= MOST_INLINE
 
 

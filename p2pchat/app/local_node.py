@@ -26,7 +26,7 @@ from p2pchat.protocol.client.events import Event, RegistryTrusted, Trouble
 from p2pchat.protocol.client.messages import Hello
 
 _LONGEST_END_S: Final = 2.0
-"""Seconds to wait at the end for each thread, whose connection was stopped."""
+"""Seconds to wait at the end for each thread after its connection was stopped."""
 
 
 @contextmanager

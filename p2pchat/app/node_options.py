@@ -23,8 +23,8 @@ class NodeOptions:
 
     `peer_host` None: the default for the registry. `peer_port` 0: any free one. `allow_original`:
     also accept calls in clear. `keep_days`: delete finished lines that are older; None keeps all.
-    `reach`: the paths that it uses. `files`: how it receives and sends files. Raise UsageError if
-    these contradict each other.
+    `reach`: the paths it may use. `files`: the policy for receiving and sending files. Raise
+    UsageError if these contradict each other.
     """
 
     peer_host: str | None = None

@@ -111,7 +111,7 @@ def _told(settings: Settings, session: UserSession, username: str) -> MailboxGra
 
 
 def take_back(settings: Settings, us: ProfileHome, username: str, contact: str) -> int:
-    """Take back what was left for a contact while no node is running.
+    """Withdraw what was left for a contact while no node is running.
 
     Return the number up to which lines may have been fetched; also if the registry cannot be asked.
     """

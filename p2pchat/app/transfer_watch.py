@@ -1,4 +1,4 @@
-"""Follows the transfers of a command at a node, and gives up what has not moved for too long."""
+"""Follows the transfers of a command at a node, and gives up on those without progress."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,26 +18,26 @@ from p2pchat.protocol.client.file_orders import Transfers
 from p2pchat.protocol.client.transfers import Transfer
 
 _AWAY_FOR: Final = 30.0
-"""Seconds for which a contact may be gone while nothing moves."""
+"""Seconds that a contact may be offline while no transfer makes progress."""
 
 _REDRAW_S: Final = 0.1
 
 
 class Progress(Protocol):
-    """Shows what a command waits for."""
+    """Displays the transfers for which a command waits."""
 
     def draw(self, moving: Sequence[Transfer]) -> None:
-        """Show these transfers as they are now."""
+        """Display the current state of these transfers."""
 
     def tell(self, event: Event) -> None:
-        """Show an event about a transfer of the command."""
+        """Display an event about a transfer of the command."""
 
     def offered(self, offered: Transfers) -> None:
-        """Show what the contact has been offered."""
+        """Display what was offered to the contact."""
 
 
 class TransferWatch:
-    """Follows the transfers of a command; `outcomes` are errors, or None for what is there."""
+    """Follows the transfers of a command; an outcome is an error, or None for success."""
 
     def __init__(self, client: Client, progress: Progress) -> None:
         self._client = client
@@ -76,7 +76,7 @@ class TransferWatch:
         return self._numbers.keys() <= self.outcomes.keys()
 
     def _tick(self, wait: float | None) -> None:
-        """Show what moves, and give up what has not moved for too long."""
+        """Display progress, and give up on transfers that have stalled for too long."""
         if self._is_over:
             return
         loop, state = self._client.loop, self._client.state
@@ -93,7 +93,7 @@ class TransferWatch:
         loop.call_later(_REDRAW_S, partial(self._tick, wait))
 
     def _has_waited(self, number: int, contact: str, wait: float | None) -> bool:
-        """Return whether a transfer has not moved for too long."""
+        """Return whether a transfer has stalled for too long."""
         now, chat = self._client.loop.now(), self._client.state.chats.get(contact)
         quiet = now - self._quiet_since
         if wait is not None:
@@ -115,7 +115,7 @@ class TransferWatch:
         return TimedOut("nothing has moved for too long", advice=advice)
 
     def _on_changed(self) -> None:
-        """Do nothing: `_tick` looks at the state often enough."""
+        """Do nothing: `_tick` reads the state often enough."""
 
     def _on_event(self, event: Event) -> None:
         if self._numbers:

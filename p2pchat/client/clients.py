@@ -25,10 +25,10 @@ class Session(Protocol):
         """Handle an event of the node."""
 
     def on_changed(self) -> None:
-        """Note that more lines can be sent than before, or that a client has sent an order."""
+        """Record that more lines can be sent than before, or that a client has sent an order."""
 
     def on_bug(self) -> None:
-        """Note that an event was lost by a bug, which has been logged."""
+        """Record that an event was lost by a bug, which has been logged."""
 
 
 class Clients:
@@ -94,7 +94,7 @@ class Clients:
         self._tell(lambda session: session.on_event(event))
 
     def on_changed(self) -> None:
-        """Note that the node's state may have changed without an event."""
+        """Record that the node's state may have changed without an event."""
         self._tell(lambda session: session.on_changed())
 
     def _tell_attended(self) -> None:

@@ -15,7 +15,7 @@ from p2pchat.protocol.client.events import Delivered, Event, NotKept, OutboxFail
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _LONGEST_LEAVING: Final = 5.0
-"""Seconds for leaving lines in a mailbox once `wait` is over; more is not waited for."""
+"""Seconds to leave lines in a mailbox after `wait` has expired."""
 
 Queue = Callable[[Then, OnFailed], None]
 
@@ -131,7 +131,7 @@ class Delivery:
             self._end(None if self._left_is_enough else in_mailbox(self._contact, why))
 
     def _will_try_again(self, why: str) -> bool:
-        """Wait for a registry that has asked to slow down, if there is time."""
+        """Wait as long as the registry has asked for, if that is before the deadline."""
         pause = self._node.conversations.outbox.pause_of(self._contact)
         if not pause or self._loop.now() + pause > self._deadline:
             return False

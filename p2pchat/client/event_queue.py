@@ -110,7 +110,7 @@ class EventQueue:
             self._tell(event)
 
     def taken(self, number: int) -> None:
-        """Note that the client has processed events up to that number."""
+        """Record that the client has processed events up to that number."""
         read: dict[str, int] = {}
         while self._untaken and self._untaken[0].number <= number:
             _, size, message = self._untaken.popleft()

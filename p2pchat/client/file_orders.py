@@ -1,4 +1,4 @@
-"""Carries out the orders of a client about files at the node."""
+"""Executes a client's orders about files at the node."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,7 +30,7 @@ Deliver = Callable[[str, Queue, float, int, Then, OnFailed], None]
 
 
 class FileOrders:
-    """Carries them out at the node that `node()` returns. Methods raise P2PError."""
+    """Executes file orders at the node that `node()` returns. Methods raise P2PError."""
 
     def __init__(self, node: Callable[[], Node], deliver: Deliver) -> None:
         self._node = node
@@ -38,7 +38,7 @@ class FileOrders:
 
     @property
     def at_once(self) -> Mapping[type[Order[Any]], Callable[[Any], Result]]:
-        """How the orders are carried out whose results are there at once."""
+        """The handlers of orders whose results are available at once."""
         return {
             GetFile: self._get,
             DeclineFile: self._decline,
@@ -47,7 +47,7 @@ class FileOrders:
         }
 
     def send(self, order: SendFile, then: Then, failed: OnFailed) -> None:
-        """Offer a file; `then` gets its transfer."""
+        """Offer a file, and pass its transfer to `then`."""
         check_username(order.to)
         node = self._node()
         chat = node.chat(order.to)

@@ -133,7 +133,7 @@ class ClientSession:
         self._send_later()
 
     def on_changed(self) -> None:
-        """Note that more lines can be sent than before, or that a client has sent an order."""
+        """Record that more lines can be sent than before, or that a client has sent an order."""
         if not self._is_to_go_on:
             self._is_to_go_on = True
             self._loop.call_soon(self._go_on)  # later, as an event may follow that must come first

@@ -1,8 +1,8 @@
-"""A connection that was taken out of the loop, for much data: blocking, in a thread of its own.
+"""A blocking connection for bulk data, used by a thread outside the event loop.
 
-The loop dials, shakes hands and checks who is there; then the socket and its TLS engines are given
-away (`Transport.detach`), and whatever blocks here keeps no chat waiting. OpenSSL, hashing and the
-disk let the loop's thread run meanwhile.
+The loop connects, completes the handshake and verifies the remote's key. It then hands over the
+socket and its TLS engines (`Transport.detach`), so that blocking here does not delay chats.
+OpenSSL, hashing and disk I/O release the interpreter lock meanwhile.
 """
 
 import select
@@ -19,11 +19,11 @@ _LINGER_TIMEOUT: Final = 5.0
 _STOP_WITHIN: Final = 0.5
 _UNSENT_BYTES: Final = 128 * 1024
 _LOWER_EFFORT: Final = 1 << 2
-"""The DSCP LE (RFC 8622), as the byte that has it."""
+"""DSCP LE (RFC 8622), shifted to its place in the traffic class byte."""
 
 
 class Detached(NamedTuple):
-    """What is left of a transport outside the loop.
+    """The parts of a transport that was detached from the loop.
 
     `engines`: the TLS sessions around the data, that of our own end first. `data`: decrypted bytes
     that were received and not read yet.
@@ -38,7 +38,7 @@ class Detached(NamedTuple):
 class BulkConnection:
     """Sends and receives bytes on such a connection, which it owns; use it in one thread.
 
-    A call fails with TimedOut if the remote neither sends nor takes anything for `patience`
+    A call fails with TimedOut if the remote neither sends nor accepts data for `patience`
     seconds, with LinkLost if the connection breaks, and with RemoteProtocolError if TLS does.
     """
 
@@ -100,7 +100,7 @@ class BulkConnection:
                 raise LinkLost(f"{self._remote} broke off the connection")
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for so long, or until `stop`. Raise LinkLost then."""
+        """Sleep for so many seconds. Raise LinkLost after `stop`."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self.check()
@@ -112,7 +112,7 @@ class BulkConnection:
             raise LinkLost(f"the connection to {self._remote} was ended")
 
     def stop(self) -> None:
-        """Make the current call fail. May be called from any thread."""
+        """Make the current call fail. Thread-safe."""
         self._is_stopped = True
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -140,7 +140,7 @@ class BulkConnection:
         self._socket.close()
 
     def _give_way(self) -> None:
-        """Keep little unsent in the system, and ask routers to pass on other traffic first."""
+        """Limit unsent data in the kernel, and mark the packets as low priority."""
         # Where the system or the kind of socket has no such option, it is merely less polite.
         for level, option, value in (
             (socket.IPPROTO_TCP, getattr(socket, "TCP_NOTSENT_LOWAT", None), _UNSENT_BYTES),
@@ -152,14 +152,14 @@ class BulkConnection:
                     self._socket.setsockopt(level, option, value)
 
     def _all_decrypted(self) -> bytes:
-        """Return all that can be decrypted now: one TLS record after the other costs more."""
+        """Return all data that can be decrypted now; reading record by record is slower."""
         records = []
         while data := self._decrypted(0):
             records.append(data)
         return b"".join(records)
 
     def _decrypted(self, level: int) -> bytes:
-        """Return what the engine of that level can decrypt now; the last is the outermost."""
+        """Return what the engine at that level can decrypt now; the last one is the outermost."""
         if level >= len(self._engines):
             return b""
         while not (data := self._engines[level].read()):

@@ -85,7 +85,7 @@ class UpnpPort:
         return self
 
     def remove(self) -> None:
-        """Give the port back; a router that does not answer keeps it until its time is over."""
+        """Release the port; a router that does not answer keeps it until its time is over."""
         with suppress(Exception):
             self._router.deleteportmapping(self.external.port, "TCP")
 

@@ -277,7 +277,7 @@ class Link:
                 self._transport.resume_reading()
 
     def _watch_frame(self, *, heard: bool) -> None:
-        """Note when an unfinished frame began; one timer per link checks it."""
+        """Record when an unfinished frame began; one timer per link checks it."""
         if not self._connection.unfinished:
             self._unfinished_since = None
         elif heard or self._unfinished_since is None:

@@ -165,9 +165,9 @@ class Loop:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Note that turns are run, here or by a host's loop: `interrupt` waits for one.
+        """Mark the loop as running, here or in a host's loop; `interrupt` then waits for a turn.
 
-        Meanwhile, a signal ends the wait for the next turn, whichever thread it interrupts.
+        While it runs, a signal wakes it, whichever thread receives the signal.
         """
         before, self._is_running = self._is_running, True
         try:
@@ -180,10 +180,10 @@ class Loop:
 
     @contextmanager
     def _waking_at_signals(self) -> Iterator[None]:
-        """Let the interpreter itself wake the loop at a signal, if this is the main thread.
+        """Have the interpreter wake the loop on a signal, if this is the main thread.
 
-        A Python handler runs only once the selector has returned. A signal just before the wait,
-        or on another thread, does not make it return.
+        A Python signal handler runs only after the selector has returned. A signal that arrives
+        just before the wait, or on another thread, does not interrupt the wait.
         """
         try:
             before = signal.set_wakeup_fd(self._wake_out.fileno(), warn_on_full_buffer=False)

@@ -102,7 +102,7 @@ class Transport(Protocol):
     def detach(self) -> Detached:
         """Hand over the connection for use outside the loop; no callback follows.
 
-        Bytes that were written are sent before, which may block for a moment.
+        Pending bytes are sent first, which may block briefly.
         """
 
 
@@ -199,7 +199,7 @@ class TcpTransport:
         self._end(None)
 
     def detach(self) -> Detached:
-        """Hand over the socket, which is blocking from now on."""
+        """Hand over the socket, in blocking mode."""
         unsent = b"".join([self._rest or b"", *self._out])
         self._out, self._rest, self.queued = [], None, 0
         self._loop.at_close.discard(self.abort)

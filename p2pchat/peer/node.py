@@ -64,7 +64,7 @@ class Node:
     on every interface. `wait_for_registry`: if the profile has a token for the registry, a registry
     that cannot be reached at the start is retried; lines are queued meanwhile. `on_changed` is
     called whenever more can be sent than before, or the state has changed without an event.
-    `file_worker` has the threads that move files. `wall` returns seconds since the epoch. Methods
+    `file_worker` runs file transfers in threads. `wall` returns seconds since the epoch. Methods
     raise UsageError if the call makes no sense now, and StorageError.
     """
 
@@ -346,7 +346,7 @@ class Node:
         return self._service_of(contact).leave(contact)
 
     def seen(self, contact: str, line_id: int) -> None:
-        """Note that the user has read all lines of the contact up to that one."""
+        """Record that the user has read all lines of the contact up to that one."""
         if line_id:
             self.history.mark_read(contact, line_id)
             self.conversations.read(contact)
@@ -393,6 +393,6 @@ class Node:
         self.on_changed()
 
     def _tell(self, event: Event) -> None:
-        """Follow changes of the session, and pass the event on."""
+        """Handle changes of the session, then pass the event on."""
         self._session_changes.follow(event)
         self._on_event(event)

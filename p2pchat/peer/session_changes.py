@@ -1,6 +1,6 @@
-"""What follows when our session with the registry begins, ends or comes back.
+"""Reacts when the session with the registry begins, ends or resumes.
 
-Contacts are watched and called, the mailbox is emptied, and accounts and names are remembered.
+Watches and calls contacts, fetches the mailbox, and stores accounts and names in the profile.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from p2pchat.protocol.client.events import (
 
 
 class SessionChanges:
-    """Follows the events of the account `username`; errors of the disk go to `on_event`."""
+    """Handles the session events of an account; reports storage errors to `on_event`."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class SessionChanges:
         self._on_event = on_event
 
     def follow(self, event: Event) -> None:
-        """Do what an event requires."""
+        """Handle an event."""
         match event:
             case LoggedIn(username):
                 self._remember(self._profile.note_account, username)
@@ -67,7 +67,7 @@ class SessionChanges:
                 pass
 
     def _remember(self, note: Callable[[str, str], None], username: str) -> None:
-        """Note a name in the profile; an error must not end a chat."""
+        """Store a name in the profile; an error must not end a chat."""
         try:
             note(str(self._url), username)
         except StorageError as error:

@@ -1,4 +1,4 @@
-"""What our user decides about a contact's key: the effects on chats, lines, passes and files."""
+"""Applies the user's decisions about a contact's key to chats, lines, passes and files."""
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.calls.contacts import Contacts
@@ -48,7 +48,7 @@ class Trust:
         return self._history.drop_queued(contact, other_than=key)
 
     def mark_verified(self, contact: str) -> None:
-        """Note that the user has compared the safety numbers; see Contacts."""
+        """Record that the user has compared the safety numbers; see Contacts."""
         self._contacts.mark_verified(contact)
         self._conversations.protected(contact)
 

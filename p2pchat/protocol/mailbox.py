@@ -136,7 +136,7 @@ class BoxHasResult(_Runs, frozen=True):
 
 
 class BoxUndo(_OfRuns, frozen=True):
-    """Take these runs back."""
+    """Withdraw these runs."""
 
 
 class BoxUndoResult(_Runs, frozen=True):

@@ -13,7 +13,7 @@ _ROUNDED_UP: Final = 999.95
 
 
 def size_of(text: str) -> int:
-    """Return the bytes in a size; units are powers of 1000, or of 1024 with an i.
+    """Parse a size; return bytes. Units are powers of 1000, or of 1024 with an i.
 
     Raise UsageError if it is not valid.
     """
@@ -26,7 +26,7 @@ def size_of(text: str) -> int:
 
 
 def size_words(size: float) -> str:
-    """Return a number of bytes in words, such as 2.4 MB; the units are powers of 1000."""
+    """Format a number of bytes, such as 2.4 MB; units are powers of 1000."""
     if size < _STEP:
         return "1 byte" if size == 1 else f"{size:.0f} bytes"
     for unit in ("kB", "MB", "GB"):

@@ -293,5 +293,5 @@ SECURE_PEER_DIALOGUE: Final = Dialogue(
 )
 """The same in the secure dialect: one connection, on which both sides send.
 
-On a data link there are no messages any more once it carries the bytes of a file.
+On a data link, messages end where the raw bytes of a file begin.
 """

@@ -65,7 +65,7 @@ class ChatRequest(Message, frozen=True):
     def names(self, username: str) -> bool:
         """Return whether the request is for that user; older programs do not name the callee.
 
-        A link that takes the place of another one must name the user.
+        A link that replaces another one must name the callee.
         """
         return self.to == username or not (self.to or self.instead)
 
@@ -81,8 +81,8 @@ class ChatText(Message, frozen=True):
     """A line of a chat.
 
     In the secure dialect it has a number that grows by one, a unique `id`, and the time at which it
-    was written, in milliseconds since the epoch. `offer`: what the line offers; the text says so to
-    programs that do not know offers.
+    was written, in milliseconds since the epoch. `offer`: the offered file; the text describes it
+    for programs that do not support offers.
     """
 
     text: str

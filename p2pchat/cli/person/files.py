@@ -82,7 +82,7 @@ def send_paths(
     *,
     yes: bool,
 ) -> None:
-    """Send texts and files; ask first about those that are perhaps sent by mistake."""
+    """Send texts and files; ask for confirmation of files that may be sent by mistake."""
     from p2pchat.app.file_transfers import send_files
     from p2pchat.ui.text.sending_files import why_ask
 
@@ -196,14 +196,14 @@ def cancel(given: tuple[Settings, str | None, str | None], number: int) -> None:
 
 
 class TerminalProgress:
-    """A gauge for each moving file on stderr, if that is a terminal; else a line for each event."""
+    """A progress gauge per file if stderr is a terminal, otherwise a line per event."""
 
     def __init__(self) -> None:
         self._drawn = 0
         self._is_terminal = is_terminal(sys.stderr)
 
     def draw(self, moving: "Sequence[Transfer]") -> None:
-        """Draw the gauges in the place of the last ones."""
+        """Redraw the gauges in place."""
         from p2pchat.ui.text.gauge import gauge
 
         if not self._is_terminal or not (moving or self._drawn):
@@ -224,7 +224,7 @@ class TerminalProgress:
             echo(sentence, err=True)
 
     def offered(self, offered: "Transfers") -> None:
-        """Print what was offered, and what is not sent as it is."""
+        """Print the offer, and which files were skipped or renamed."""
         from p2pchat.protocol.sizes import size_words
 
         [one] = offered.transfers

@@ -190,7 +190,7 @@ def send(
 def _named_files(
     settings: Settings, registry: str | None, files: tuple[Path, ...], name: str
 ) -> Iterator[list[tuple[Path, str]]]:
-    """Yield the files with their names; stdin is read into a file, which is deleted once sent."""
+    """Yield the files with their names; stdin is copied to a file, deleted after sending."""
     if Path("-") not in files:
         if name:
             raise UsageError("--name is for stdin", advice="p2p send USER --file - --name NAME")
@@ -212,7 +212,7 @@ def _named_files(
 
 
 def _delete_unneeded(settings: Settings, registry: str | None, folder: Path) -> None:
-    """Delete what was read from stdin, except what is still offered to somebody."""
+    """Delete copies of stdin, except those that are still offered to a contact."""
     from p2pchat.app.file_transfers import listed
     from p2pchat.protocol.client.transfers import OVER
 

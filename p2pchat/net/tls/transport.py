@@ -225,7 +225,7 @@ class TlsTransport:
             self._has_shaken(secured)
 
     def _shaken(self, secured: bool) -> None:
-        """Go on after a step of the handshake on another thread."""
+        """Continue after a step of the handshake on another thread."""
         self._shaking = False
         self._has_shaken(secured)
         early, self._early = self._early, []
@@ -327,7 +327,7 @@ class TlsTransport:
 
 
 class _Nothing:
-    """In the place of a TLS session that was handed over."""
+    """Placeholder for a TLS engine that was handed over."""
 
     alpn: str | None = None
     remote_certificate: bytes | None = None
@@ -343,7 +343,7 @@ class _Nothing:
         return b""
 
     def handshake(self) -> bool:
-        """Return that it is done."""
+        """Return that the handshake is complete."""
         return True
 
     def read(self) -> bytes:

@@ -81,7 +81,7 @@ class Contacts:
         return pinned or published or b""
 
     def note_published(self, username: str, key: bytes) -> bool:
-        """Note the key that the registry publishes; return whether it differs from the pinned one.
+        """Record the key the registry publishes; return whether it differs from the pinned one.
 
         A different key is remembered for `trust`. Only published keys are: a key that a caller
         merely presents is not evidence.
@@ -223,7 +223,7 @@ class Contacts:
         return safety_number(self._ours, key)
 
     def mark_verified(self, username: str) -> None:
-        """Note that the user has compared the safety numbers.
+        """Record that the user has compared the safety numbers.
 
         Raise UsageError if the number was not shown, or the key has changed since.
         """
@@ -246,7 +246,7 @@ class Contacts:
         self._profile.keep_contact(self._registry, contact)
 
     def set_files(self, username: str, what: str) -> None:
-        """Set what becomes of a contact's files: "ask", "never", or the bytes that are taken.
+        """Set how a contact's files are treated: "ask", "never", or accept up to so many bytes.
 
         Raise UsageError if there is no such contact.
         """

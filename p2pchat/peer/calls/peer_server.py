@@ -22,7 +22,7 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText
 
 OnDataRequest = Callable[[Link, DataRequest, bytes | None], None]
-"""Receives a data link, its request, and the key that its dialler proved."""
+"""Receives a data link, its request, and the key that the dialler proved."""
 
 OnCall = Callable[[PeerLinks, Link, ChatRequest, bytes | None], None]
 """Receives a link, the call that came on it, and the key that the caller proved."""
@@ -184,7 +184,7 @@ def _hang_up(link: Link, _: ChatText) -> None:
 
 
 def _refuse_data(link: Link, _: DataRequest, __: bytes | None) -> None:
-    """Close the link: nothing was asked for."""
+    """Close the link: this node expects no data link."""
     link.close()
 
 

@@ -119,7 +119,7 @@ class ChatSession:
         wire.send(Sync(self._progress.last_in, self._progress.in_sum, self._clock()))
 
     def link_down(self) -> None:
-        """Note that the link is gone: further lines are queued."""
+        """Record that the link is gone: further lines are queued."""
         self._wire = None
         self._sender.stop()
 
@@ -129,10 +129,10 @@ class ChatSession:
         return self._progress.acked
 
     def say(self, text: str, uid: str = "", offer: Offer | None = None) -> int:
-        """Take a line to write to disk and send as soon as possible; return its number.
+        """Queue a line to be written to disk and sent as soon as possible; return its number.
 
-        The line gets the id `uid`, by default a new one, and may offer a file. It is on disk after
-        `flush`, unless `on_not_kept` was called. Raise UsageError if it is too long.
+        `uid`: the id of the line, by default a new one. `offer`: a file that it offers. The line is
+        on disk after `flush`, unless `on_not_kept` was called. Raise UsageError if it is too long.
         """
         check_text(text)
         return self._say(uid or new_uid(), self._clock(), text, offer)
@@ -189,7 +189,7 @@ class ChatSession:
         return self.waiting > 0 and bool(self._thread.waiting(number, 1))
 
     def number_of(self, uid: str) -> int:
-        """Return the number of a line of ours that waits; 0 if there is none with that id."""
+        """Return the number of a queued line; 0 if no queued line has that id."""
         self.flush()
         lines = self._thread.waiting(0, self.waiting)
         return next((line.seq for line in lines if line.uid == uid), 0)

@@ -98,42 +98,42 @@ class ChatWish:
         self.state = WishState.ASKING if stranger else WishState.SEEKING
 
     def accepted(self) -> None:
-        """Note that the contact has accepted a call, and is no stranger any more."""
+        """Record that the contact has accepted a call, and is no stranger any more."""
         if self.state is WishState.ASKING:
             self.state = WishState.SEEKING
 
     def calling(self) -> None:
-        """Note that a call has begun; no event is emitted for a known contact."""
+        """Record that a call has begun; no event is emitted for a known contact."""
         self._step(_Step.CALLED)
 
     def linked(self, security: Security) -> None:
-        """Note that there is a link."""
+        """Record that there is a link."""
         if self.started:
             self._step(_Step.LINKED)
         else:
             self._step(_Step.LINKED, security)
 
     def lost(self, error: P2PError | None) -> None:
-        """Note that the link was lost and is being re-established."""
+        """Record that the link was lost and is being re-established."""
         self._step(_Step.LINK_LOST, error)
 
     def here(self, *, here: bool) -> None:
-        """Note that the contact has opened or closed the conversation; here it stays open."""
+        """Record that the contact has opened or closed the conversation; here it stays open."""
         self._step(_Step.CONTACT_BACK if here else _Step.CONTACT_LEFT)
 
     def away(self) -> None:
-        """Note that the contact has gone offline while there is no link."""
+        """Record that the contact has gone offline while there is no link."""
         self._step(_Step.CONTACT_AWAY)
 
     def not_reached(self, error: P2PError) -> None:
-        """Note that a call has failed; lines for a known contact stay queued."""
+        """Record that a call has failed; lines for a known contact stay queued."""
         if isinstance(error, LinkLost | TimedOut | Unreachable):
             self._step(_Step.NOT_REACHED, error)
         elif not self.started:
             self.fail(error)
 
     def fail(self, error: P2PError, *, even_if_unwished: bool = False) -> None:
-        """Note that the chat cannot take place; `even_if_unwished`: report that in any case."""
+        """Record that the chat cannot take place; `even_if_unwished`: report that in any case."""
         if not self.wished and even_if_unwished:
             self._on_event(CallFailed(self._contact, error))
         else:

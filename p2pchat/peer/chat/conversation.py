@@ -199,7 +199,7 @@ class Conversation:
         return True
 
     def at(self, address: Address | None, *, is_news: bool = False, nearby: bool = False) -> None:
-        """Note that the contact is online, there or hidden; see Reconnector."""
+        """Record that the contact is online, there or hidden; see Reconnector."""
         self.reconnector.at(address, is_news=is_news, nearby=nearby)
 
     @property
@@ -209,7 +209,7 @@ class Conversation:
         return needed and self.link is None and not self._closed
 
     def away(self) -> None:
-        """Note that the contact is offline, as far as is known."""
+        """Record that the contact is offline, as far as is known."""
         was_there = self.reconnector.is_online
         self.reconnector.away()
         if was_there and self.link is None:

@@ -15,7 +15,7 @@ from p2pchat.protocol.messages import Presence, SearchResult
 
 
 class ConversationTable:
-    """Holds the conversations, and starts them when needed. Methods raise StorageError."""
+    """The open conversations; starts one when needed. Methods raise StorageError."""
 
     def __init__(
         self, around: Surroundings, contacts: Contacts, history: History, watching: Watching

@@ -124,12 +124,12 @@ class Conversations:
         return [conversation.talk for conversation in self._table]
 
     def talk_with(self, contact: str) -> MailboxTalk | None:
-        """Return the conversation with the pinned key of a contact; None if none is pinned."""
+        """Return the conversation with a contact's pinned key; None if no key is pinned."""
         conversation = self._table.with_pinned(contact)
         return None if conversation is None else conversation.talk
 
     def file_talk_with(self, contact: str) -> FileTalk | None:
-        """Return the conversation with the pinned key of a contact; None if none is pinned."""
+        """Return the conversation with a contact's pinned key; None if no key is pinned."""
         conversation = self._table.with_pinned(contact)
         return None if conversation is None else conversation.file_talk
 
@@ -172,7 +172,7 @@ class Conversations:
             conversation.flush()
 
     def online(self) -> None:
-        """Note that we are logged in: subscribe to all relevant contacts."""
+        """Record that we are logged in: subscribe to all relevant contacts."""
         self._watching.online()
         for conversation in self._table:
             conversation.reconnector.hurry()  # a contact who was away may be back
@@ -181,7 +181,7 @@ class Conversations:
         self._polling.start()
 
     def offline(self) -> None:
-        """Note that we are logged out; keep the last reports on contacts. Raise StorageError."""
+        """Record that we are logged out; keep the last reports on contacts. Raise StorageError."""
         self._watching.offline()
         self._polling.stop()
         self._open_waiting()
@@ -295,7 +295,7 @@ class Conversations:
             conversation.close()
 
     def read(self, contact: str) -> None:
-        """Note that lines of the contact were read."""
+        """Record that lines of the contact were read."""
         conversation = self._table.get(contact)
         if conversation is not None:
             conversation.intake.note_seen()
@@ -310,7 +310,7 @@ class Conversations:
                 self._mailbox.look_again()
 
     def protected(self, contact: str) -> None:
-        """Note that the protection of an open chat with the contact may have changed."""
+        """Record that the protection of an open chat with the contact may have changed."""
         conversation = self._table.get(contact)
         if conversation is not None:
             conversation.security = self._contacts.security(contact)
@@ -350,7 +350,7 @@ class Conversations:
             self._on_event(ContactAway(contact))
 
     def _not_opened(self, contact: str, error: P2PError) -> None:
-        """Note that the registry cannot be asked; lines for a known contact stay queued."""
+        """Record that the registry cannot be asked; lines for a known contact stay queued."""
         if contact not in self._sought:
             return
         self._sought.discard(contact)
@@ -366,9 +366,7 @@ class Conversations:
             self._on_event(ContactAway(contact, error))
 
     def _open_waiting(self) -> None:
-        """Start a conversation with each contact for whom lines are queued, or with whom files
-        move.
-        """
+        """Start a conversation with each contact for whom lines or file transfers are pending."""
         for contact in {*self._history.waiting(), *self._files.concerned}:
             self._table.with_pinned(contact)
 

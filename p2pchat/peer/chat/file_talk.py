@@ -1,4 +1,4 @@
-"""A conversation as transfers of files see it: its link, and lines with offers."""
+"""Adapts a conversation for file transfers: its link, and lines with offers."""
 
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.link_place import LinkPlace
@@ -10,7 +10,7 @@ from p2pchat.protocol.messages import Abilities, Message
 
 
 class ConversationFileTalk:
-    """Implements files.talk.FileTalk for the parts of one conversation."""
+    """Implements files.talk.FileTalk with the parts of one conversation."""
 
     def __init__(
         self,
@@ -29,16 +29,16 @@ class ConversationFileTalk:
         self._is_ours = False
 
     def linked(self, can: Abilities, *, dialled: bool) -> None:
-        """Note a new link to a contact with these abilities, and whether we have dialled it."""
+        """Record a new link, the abilities of the contact, and whether we dialled it."""
         self._can, self._is_ours = can, dialled
 
     def moved(self, *, dialled: bool) -> None:
-        """Note that another link has taken the place of the last one."""
+        """Record that another link has replaced the current one."""
         self._is_ours = dialled
 
     @property
     def route(self) -> Route | None:
-        """How the link runs; None if there is none to a program that knows files."""
+        """The route of the link; None without a link to a program that supports files."""
         link = self._place.link
         if link is None or self._can is None or CAN_FILES not in self._can:
             return None
@@ -52,25 +52,25 @@ class ConversationFileTalk:
 
     @property
     def is_old(self) -> bool:
-        """Whether the contact's program does not know files, as far as is known."""
+        """Whether the contact's program is known not to support files."""
         return self._place.link is not None and CAN_FILES not in (self._can or ())
 
     def send(self, message: Message) -> None:
-        """Send a message on the link, if there is one to a program that knows files."""
+        """Send a message, if there is a link to a program that supports files."""
         if self.route is not None and self._place.link is not None:
             self._place.link.send(message)
 
     def look_for_link(self) -> None:
-        """Call the contact, if a link is needed and there is none."""
+        """Call the contact if a link is needed and none is open."""
         self._reconnector.call()
 
     def offer(self, text: str, uid: str, offer: Offer) -> int:
-        """Write a line with an offer to disk, and send it now or later; return its number."""
+        """Write a line with an offer to disk, send it when possible, and return its number."""
         number = self._session.say(text, uid, offer)
         self._session.flush()
         self._reconnector.call()
         return number
 
     def number_of(self, uid: str) -> int:
-        """Return the number of a line of ours that waits; 0 if it is delivered."""
+        """Return the number of a queued line; 0 if it was delivered."""
         return self._session.number_of(uid)

@@ -62,7 +62,7 @@ class Intake:
         self._decide()
 
     def detach(self) -> None:
-        """Note that the link has ended."""
+        """Record that the link has ended."""
         self._link = None
         self._stop_looking()
 
@@ -74,7 +74,7 @@ class Intake:
         self._decide()
 
     def note_seen(self) -> None:
-        """Note that lines were read, or may have been deleted."""
+        """Record that lines were read, or may have been deleted."""
         self._outdated = True
         self._decide()
 

@@ -53,17 +53,17 @@ class LineSender:
         return self._wire is not None
 
     def stop(self) -> None:
-        """Note that the link is closed, or not yet synchronised."""
+        """Stop sending: the link is closed, or not yet synchronised."""
         self._wire = None
 
     def begin(self, wire: SessionLink, position: int) -> None:
-        """Send on this link from now on, starting after the position of the contact."""
+        """Send on this link, starting after the contact's position."""
         self._wire = wire
         self._unacknowledged.clear()
         self.sent = position
 
     def note_missing(self, count: int) -> None:
-        """Tell the contact with the next SKIP that its disk may lack so many lines."""
+        """Report with the next SKIP how many lines the contact's disk may lack."""
         self._missing_there = count
 
     def send_new(self, lines: Sequence[NewLine]) -> None:

@@ -32,7 +32,7 @@ class Lingering:
         self._timer: Timer | None = None
 
     def begin(self, *, dialled: bool) -> None:
-        """Note a new link, and whether we dialled it."""
+        """Record a new link, and whether we dialled it."""
         self.stop()
         self._patience = self._timeout if dialled else 2 * self._timeout
         self.note_activity()
@@ -40,11 +40,11 @@ class Lingering:
             self._look_later(self._patience)
 
     def note_activity(self) -> None:
-        """Note that something was sent or received, or that the link is no longer needed."""
+        """Record that something was sent or received, or that the link is no longer needed."""
         self._active_at = self._loop.now()
 
     def stop(self) -> None:
-        """Note that the link has ended."""
+        """Record that the link has ended."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

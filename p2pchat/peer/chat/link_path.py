@@ -53,7 +53,7 @@ class PathReport:
         self._last: LinkPath | None = None
 
     def note(self, path: LinkPath) -> None:
-        """Note the path of a new link; report it if it has changed."""
+        """Record the path of a new link; report it if it has changed."""
         before, self._last = self._last, path
         is_usual = before is None and path is not LinkPath.RELAYED
         if path is not before and not is_usual:

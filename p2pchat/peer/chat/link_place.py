@@ -23,7 +23,7 @@ and by the other one, whose answer may be late.
 """
 
 _LASTING: Final = 60.0
-"""Seconds after which a direct link is taken to be stable."""
+"""Seconds after which a direct link is considered stable."""
 
 
 class LinkPlace:
@@ -62,7 +62,7 @@ class LinkPlace:
         """Whether the link comes from the port of a circuit, so that it cannot be dialled again."""
 
     def fill(self, link: Link) -> None:
-        """Note a new link."""
+        """Record a new link."""
         self.is_punched = False
         self._note(link, path_of(link))
 
@@ -83,7 +83,7 @@ class LinkPlace:
             self._upgrade.begin()
 
     def clear(self) -> Link | None:
-        """Note that there is no link any more; return the last one."""
+        """Record that there is no link any more; return the last one."""
         link, self.link = self.link, None
         if self._loop.now() - self._moved_at >= _LASTING:
             self._rounds.reset()

@@ -1,4 +1,4 @@
-"""A conversation as the mailbox sees it: its waiting lines in runs, and runs to be taken."""
+"""Adapts a conversation for the mailbox: runs of waiting lines, and received runs."""
 
 from collections.abc import Callable, Sequence
 

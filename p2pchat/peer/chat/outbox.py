@@ -70,7 +70,7 @@ class Outbox:
         self._with_key(contact, say, then, failed)
 
     def open(self, contact: str, then: Callable[[FileTalk], None], failed: OnFailed) -> None:
-        """Pass the conversation with a contact to `then`, or call `failed`, perhaps now."""
+        """Pass the conversation with a contact to `then`, or call `failed`; possibly at once."""
 
         def opened(conversation: Conversation | Notes) -> list[int]:
             if isinstance(conversation, Notes):
@@ -129,7 +129,7 @@ class Outbox:
             self._mailbox.leave_now(conversation.talk, then)
 
     def pause_of(self, contact: str) -> float:
-        """Return the seconds for which the contact's mailbox takes nothing, as far as is known."""
+        """Return for how many seconds the contact's mailbox is known to accept nothing."""
         conversation = self._open_one(contact)
         if conversation is None or isinstance(conversation, Notes):
             return 0.0

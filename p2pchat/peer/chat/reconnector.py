@@ -73,7 +73,7 @@ class Reconnector:
 
     @property
     def address(self) -> Address | None:
-        """Where the contact is online, if that is known and not hidden."""
+        """The contact's address, if it is known and not hidden."""
         return self._address
 
     @property
@@ -87,7 +87,7 @@ class Reconnector:
         return has_asked and self._username < self._contact
 
     def at(self, address: Address | None, *, is_news: bool = False, nearby: bool = False) -> None:
-        """Note that the contact is online at that address; None if it is hidden.
+        """Record that the contact is online at that address; None if it is hidden.
 
         `is_news`: the contact has just come online there, so that no pause is needed. `nearby`: it
         was found in the local network, and not by the registry.
@@ -100,7 +100,7 @@ class Reconnector:
         self.call()
 
     def away(self) -> None:
-        """Note that the contact is offline, as far as is known."""
+        """Record that the contact is offline, as far as is known."""
         self.is_online = False
         self._retries.stop()
 
@@ -157,7 +157,7 @@ class Reconnector:
         self._retries.stop()
 
     def reset(self) -> None:
-        """Note that a link works: the next pause is short."""
+        """Record that a link works: the next pause is short."""
         self._retries.reset()
 
     def give_up(self) -> None:

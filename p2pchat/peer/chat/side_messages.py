@@ -1,7 +1,7 @@
 """The messages on the links of a conversation other than lines.
 
-Whether each side has it open, whether its user is at the keyboard, passes to mailboxes, and what
-becomes of offered files.
+They carry presence in the conversation, the away status, mailbox passes, and the messages about
+offered files.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ class SideMessages:
         return self._here.theirs
 
     def linked(self, link: Link, can: Abilities, *, dialled: bool) -> None:
-        """Start on a new link to a contact with these abilities; whether we have dialled it."""
+        """Start on a new link; record the abilities of the contact, and whether we dialled it."""
         self._file_talk.linked(can, dialled=dialled)
         self._safely(lambda: self._files.linked(self._file_talk))
         self._here = HereStatus(self._loop, self._on_here)
@@ -74,11 +74,11 @@ class SideMessages:
         self._files.path_changed(self._file_talk)
 
     def offered(self, lines: Sequence[KeptLine]) -> None:
-        """Look whether new lines of the contact offer files."""
+        """Handle the offers in new lines of the contact."""
         self._safely(lambda: self._files.offered(self._file_talk, lines))
 
     def _safely(self, call: Callable[[], object]) -> None:
-        """Report an error of the disk: files must not end a conversation."""
+        """Report a storage error; file transfers must not end a conversation."""
         try:
             call()
         except StorageError as error:

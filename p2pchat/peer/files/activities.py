@@ -1,6 +1,6 @@
-"""What each transfer is doing now: how much has come, how fast, or what it waits for.
+"""The current activity of each transfer: bytes done, rate, or the reason for waiting.
 
-Only in memory. Clients see it as part of the node's state, and as events for programs.
+Kept in memory only. Clients see it in the node's state, programs as events.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from p2pchat.protocol.files.pieces import PIECE_BYTES
 _RATE_OVER_S: Final = 5.0
 _EVENT_EVERY_S: Final = 1.0
 LISTED: Final = 1000
-"""The last transfers that clients see."""
+"""How many of the last transfers clients see."""
 
 _NO_NODE: Final = "your node is not running"
 
@@ -35,7 +35,7 @@ class _Activity:
 
 
 class Activities:
-    """The transfers that move or wait. `on_change()` is called when one has changed."""
+    """The active and waiting transfers. Calls `on_change()` when one has changed."""
 
     def __init__(
         self, loop: Loop, on_event: Callable[[Event], None], on_change: Callable[[], None]
@@ -46,7 +46,7 @@ class Activities:
         self._by_id: dict[int, _Activity] = {}
 
     def moved(self, kept: KeptTransfer, pieces: int) -> None:
-        """Note that so many pieces are there."""
+        """Record that so many pieces have arrived."""
         activity, now = self._of(kept), self._loop.now()
         activity.done = min(kept.offer.size, pieces * PIECE_BYTES)
         activity.why = ""
@@ -67,7 +67,7 @@ class Activities:
         self._on_change()
 
     def waits(self, kept: KeptTransfer, why: str) -> None:
-        """Note what it waits for."""
+        """Record why a transfer waits."""
         activity = self._of(kept)
         activity.rate = None
         activity.samples.clear()
@@ -77,23 +77,23 @@ class Activities:
         self._on_change()
 
     def rests(self, kept: KeptTransfer) -> None:
-        """Note that nothing happens until the other side asks again."""
+        """Record that a transfer waits for the receiver to ask again."""
         if kept.id in self._by_id:
             self.waits(kept, "the link was lost; it goes on with the next one")
 
     def end(self, transfer_id: int) -> None:
-        """Note that it is over."""
+        """Forget a transfer that is over."""
         if self._by_id.pop(transfer_id, None) is not None:
             self._on_change()
 
     def done(self, transfer_id: int) -> int:
-        """Return the bytes that are there, as far as is known."""
+        """Return the bytes known to have arrived."""
         activity = self._by_id.get(transfer_id)
         return activity.done if activity is not None else 0
 
     @property
     def moving(self) -> tuple[Transfer, ...]:
-        """Those whose bytes are moving."""
+        """The transfers whose bytes are moving."""
         return tuple(self.shown(a.kept) for a in self._by_id.values() if a.rate is not None)
 
     def shown(self, one: KeptTransfer, *, is_void: bool = False) -> Transfer:
@@ -115,9 +115,9 @@ class Activities:
 
 
 def shown_transfer(one: KeptTransfer, *, is_void: bool = False) -> Transfer:
-    """Return a transfer as clients see it, as far as the disk tells.
+    """Return a stored transfer as clients see it.
 
-    `is_void`: the line of our offer will not be delivered.
+    `is_void`: whether the line with our offer will not be delivered.
     """
     size = one.offer.size
     is_void = is_void and one.state not in OVER

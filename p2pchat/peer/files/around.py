@@ -1,4 +1,4 @@
-"""What all transfers of a node share."""
+"""The services that all transfers of a node share."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,13 +22,13 @@ from p2pchat.protocol.client.transfers import TransferState
 from p2pchat.protocol.files.offers import write_offer
 
 _PATIENCE: Final = 30.0
-"""Seconds without a byte after which a data link is taken to be dead."""
+"""Seconds without a byte after which a data link is considered dead."""
 
 _TELL_EVERY_S: Final = 0.1
 
 
 class FilesAround(NamedTuple):
-    """What transfers need of their node; `on_event(event)` reports to its clients."""
+    """The services of the node for transfers; `on_event(event)` notifies its clients."""
 
     loop: Loop
     username: str
@@ -41,15 +41,15 @@ class FilesAround(NamedTuple):
     on_event: Callable[[Event], None]
 
     def bulk(self, link: Link, contact: str) -> BulkConnection:
-        """Take a data link to the contact out of the loop, for a thread."""
+        """Detach a data link from the loop, for use by a thread."""
         return BulkConnection(link.detach()._replace(remote=contact), _PATIENCE)
 
     def progress_of(
         self, transfer: KeptTransfer, is_current: Callable[[], bool]
     ) -> Callable[[int], None]:
-        """Return what a thread calls with the number of pieces that are there.
+        """Return a callback by which a thread reports the number of pieces that have arrived.
 
-        It is shown only while `is_current()`.
+        Reports are ignored unless `is_current()`.
         """
         last = 0.0
 
@@ -65,7 +65,7 @@ class FilesAround(NamedTuple):
     def end(
         self, transfer: KeptTransfer, state: TransferState, reason: str = "", **fields: Any
     ) -> None:
-        """Note that a transfer is over; the bytes in its offer are not needed any more."""
+        """Store that a transfer is over, without the bytes in its offer, now unneeded."""
         offer = replace(transfer.offer, inline=None)
         self.store.update(
             transfer.id, state=state, reason=reason, offer=write_offer(offer), **fields
@@ -73,7 +73,7 @@ class FilesAround(NamedTuple):
         self.activities.end(transfer.id)
 
     def safely(self, call: Callable[[], object]) -> None:
-        """Report an error of the database in what a thread has led to."""
+        """Make a call that follows the end of a thread; report a storage error."""
         try:
             call()
         except StorageError as error:
@@ -85,7 +85,7 @@ class FilesAround(NamedTuple):
 
 
 class Slots:
-    """Counts the transfers that move in one direction: so many at once, fewer of one contact."""
+    """Limits the transfers in one direction: in total, and per contact."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
@@ -101,7 +101,7 @@ class Slots:
         return True
 
     def give_back(self, transfer_id: int) -> None:
-        """Free the transfer's slot, if it has one."""
+        """Release the transfer's slot, if it has one."""
         self._used.pop(transfer_id, None)
 
 

@@ -1,8 +1,8 @@
-"""Data links: opened by one end, expected by the other, until the bytes of a file can begin.
+"""Data links: one end opens them, the other expects them, until the bytes of a file can begin.
 
-The ticket in the first message ties a data link to the conversation in which it was agreed, and the
-contact's key must be proved on it. On a circuit, both ends look for a direct link first (see
-reach.upgrade). Knows neither files nor disks.
+The ticket in the first message binds a data link to the conversation in which it was agreed, and
+the contact's key must be proved on it. On a circuit, both ends first look for a direct link (see
+reach.upgrade). Does not handle file contents.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _GO_TIMEOUT: Final = 45.0
 _AFTERGLOW: Final = 2.0
 
 OnReady = Callable[[Link], None]
-"""Receives the link, on which the bytes may begin."""
+"""Receives a link that is ready for raw bytes."""
 
 
 class DataLinks:
@@ -56,7 +56,7 @@ class DataLinks:
         then: OnReady,
         failed: OnFailed,
     ) -> Closable:
-        """Open a link on which we receive: to `remote`, or else in any way to the contact."""
+        """Open a link to receive on: to `remote` if given, otherwise by any path to the contact."""
         opening = _Opening(self._loop, self._ways, key, request, then, failed, is_receiver=True)
         if remote is not None:
             opening.begin(partial(self._dial, contact, key, remote))
@@ -73,7 +73,7 @@ class DataLinks:
         then: OnReady,
         failed: OnFailed,
     ) -> Closable:
-        """Open a link on which we send, to that address."""
+        """Open a link to send on, to that address."""
         opening = _Opening(self._loop, self._ways, key, request, then, failed, is_receiver=False)
         opening.begin(partial(self._dial, contact, key, remote))
         return opening
@@ -105,7 +105,7 @@ class DataLinks:
         return expected
 
     def take(self, link: Link, request: DataRequest, key: bytes | None) -> None:
-        """Handle the first message on a link that a remote has opened."""
+        """Handle the first message on a link that a remote opened."""
         expected = self._expected.get(request.ticket)
         if expected is None or not expected.take(link, request, key):
             link.on_message = link.on_closed = ignore
@@ -113,7 +113,7 @@ class DataLinks:
             link.close()
 
     def close(self) -> None:
-        """Stop waiting for links."""
+        """Stop expecting links."""
         for expected in tuple(self._expected.values()):
             expected.close()
 
@@ -137,7 +137,7 @@ class DataLinks:
 
 
 class _Attempt:
-    """A data link that is not ready yet: it ends in `then`, `failed`, or `close`."""
+    """A data link that is not ready yet. Calls `then` or `failed` once, unless closed before."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class _Attempt:
         self._fail(error or LinkLost("the contact closed the data link"))
 
     def _improve(self, link: Link, *, is_initiator: bool, failed: Callable[[], None]) -> None:
-        """Look for a direct link instead of a circuit."""
+        """Look for a direct link to replace a circuit."""
         self._upgrade = Upgrade(
             self._loop,
             self._ways.direct,
@@ -206,7 +206,7 @@ class _Attempt:
         self._upgrade.begin()
 
     def _moved(self, link: Link, _punched: bool, _asked: bool) -> None:
-        """Go on on a direct link, and leave the circuit."""
+        """Continue on a direct link, and leave the circuit."""
         if self._is_over:
             _drop(link)
             return
@@ -218,7 +218,7 @@ class _Attempt:
         self._use(link)
 
     def _use(self, link: Link) -> None:
-        """Go on with this link."""
+        """Continue on this link."""
         raise NotImplementedError
 
 
@@ -228,7 +228,7 @@ class _Opening(_Attempt):
     _dial: Closable | None = None
 
     def begin(self, connect: Callable[[Callable[[Link], None], OnFailed], Closable]) -> None:
-        """Connect, then ask."""
+        """Connect, then send the request."""
         self._dial = connect(self._connected, self._fail)
 
     def close(self) -> None:
@@ -293,7 +293,7 @@ class _Expected(_Attempt):
         self._deadline: Timer = loop.call_later(TICKET_TIMEOUT, self._too_late)
 
     def take(self, link: Link, request: DataRequest, key: bytes | None) -> bool:
-        """Accept a link, or return False if it is not the right one."""
+        """Accept a link, or return False if it does not match."""
         ours = self._request
         names = (request.offer, request.username, request.to)
         is_right = key == self._key and names == (ours.offer, ours.to, ours.username)
@@ -344,7 +344,7 @@ class _Expected(_Attempt):
 
 
 def _again(request: DataRequest) -> DataRequest:
-    """Return the request on the link that takes the place of the first one."""
+    """Return the request for the link that replaces the first one."""
     return DataRequest(request.offer, request.username, request.to, request.ticket, instead=True)
 
 

@@ -1,7 +1,7 @@
-"""What we have offered: given to contacts who ask for it, as it was when it was offered.
+"""Sends offered files to the contacts who ask for them, as they were when offered.
 
-Waits for the receiver: nothing is sent that it has not asked for. Nothing is copied; a file that
-has changed is not given.
+Sends only what the receiver has asked for. Files are not copied; a file that has changed since it
+was offered is not sent.
 """
 
 from collections.abc import Callable
@@ -26,14 +26,14 @@ from p2pchat.protocol.client.transfers import TransferState
 from p2pchat.protocol.files.messages import DataRequest, FileDone, FileGet, FileNo, Refusal
 
 _GETS_A_MINUTE: Final = 30
-"""Requests for one offer; each may make us read what the receiver claims to have."""
+"""Requests per offer; each may make us read all pieces that the receiver claims to have."""
 
 _GIVEN: Final = frozenset({TransferState.OFFERED, TransferState.DONE, TransferState.DECLINED})
-"""The states in which the bytes are given: the receiver may change its mind, or have lost them."""
+"""The states in which the bytes are sent; a receiver may change its mind, or lose the file."""
 
 
 class Giving:
-    """The transfers that we send."""
+    """The outgoing transfers."""
 
     def __init__(self, around: FilesAround) -> None:
         self._around = around
@@ -45,11 +45,11 @@ class Giving:
         self._closed = False
 
     def is_running_with(self, contact: str) -> bool:
-        """Return whether bytes go to the contact."""
+        """Return whether a transfer to the contact is running."""
         return any(one.kept.username == contact for one in self._running.values())
 
     def hear_get(self, talk: FileTalk, kept: KeptTransfer | None, message: FileGet) -> None:
-        """Give what the contact asks for, or say why not."""
+        """Send what the contact asks for, or reply with a refusal."""
         if kept is None or not _may_be_given(kept):
             talk.send(FileNo(message.offer, Refusal.GONE))
             return
@@ -70,12 +70,12 @@ class Giving:
         one.begin()
 
     def _give_next(self, talk: FileTalk, transfer_id: int, message: FileGet) -> None:
-        """Give on a new link what an earlier thread has stopped giving."""
+        """Send on a new link what an earlier thread has stopped sending."""
         if talk.route is not None and not self._closed:
             self.hear_get(talk, self._around.store.get(transfer_id), message)
 
     def hear_done(self, talk: FileTalk, kept: KeptTransfer | None, message: FileDone) -> None:
-        """Note that the contact has it, and say so."""
+        """Record that the contact has the file, and acknowledge that."""
         talk.send(FileDone(message.offer, message.root, heard=True))
         if kept is not None and kept.state is not TransferState.DONE:
             self._note_done(kept, message.root)
@@ -98,20 +98,20 @@ class Giving:
             self._around.on_event(FileDeclined(contact, kept.id, name))
 
     def cancel(self, kept: KeptTransfer) -> None:
-        """End a transfer for good."""
+        """Cancel a transfer."""
         self._stop(kept.id)
         self._sums.pop(kept.uid, None)
         self._around.end(kept, TransferState.CANCELLED)
 
     def stop_all(self, contact: str | None = None) -> None:
-        """Stop what moves, to one contact or to all."""
+        """Stop the running transfers to one contact, or to all."""
         self._closed = self._closed or contact is None
         for one in tuple(self._running.values()):
             if contact in {None, one.kept.username}:
                 self._stop(one.kept.id)
 
     def _stop(self, transfer_id: int) -> bool:
-        """Stop giving; return whether it has ended, as no thread is at work."""
+        """Stop sending; return whether it has ended, as no thread was running."""
         self._next.pop(transfer_id, None)
         one = self._running.get(transfer_id)
         if one is None:
@@ -154,25 +154,25 @@ class Giving:
         self._around.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
 
     def _free(self, gift: "_Gift") -> None:
-        """Note that no thread works for the gift any more."""
+        """Release the resources of an attempt whose thread has ended."""
         self._running.pop(gift.kept.id, None)
         self._slots.give_back(gift.kept.id)
 
     def _go_on(self, gift: "_Gift") -> None:
-        """Give what was asked for meanwhile."""
+        """Answer a request that arrived meanwhile."""
         give_next = self._next.pop(gift.kept.id, None)
         if give_next is not None:
             give_next()
 
 
 def _may_be_given(kept: KeptTransfer) -> bool:
-    """Return whether the receiver may have it; not if our user has cancelled it."""
+    """Return whether the receiver may have the file; not if our user cancelled it."""
     is_theirs = kept.state is TransferState.CANCELLED and bool(kept.reason)  # they have cancelled
     return kept.state in _GIVEN or is_theirs
 
 
 class _Gift:
-    """One attempt to give; it ends in `done(gift, root)` or `failed(gift, error)`."""
+    """One attempt to send; it ends with `done(attempt, root)` or `failed(attempt, error)`."""
 
     def __init__(
         self,
@@ -218,7 +218,7 @@ class _Gift:
             )
 
     def stop(self) -> bool:
-        """Stop it; return whether it has ended, as no thread is at work."""
+        """Stop; return whether the attempt has ended, as no thread was running."""
         self._is_stopped = True
         if self._attempt is not None:
             self._attempt.close()
@@ -235,7 +235,7 @@ class _Gift:
             self._end(LinkLost("too much is going on"))
 
     def _give(self, connection: BulkConnection) -> bytes:
-        """Give what is missing. In a thread."""
+        """Send what the receiver lacks. Runs in a thread."""
         kept = self.kept
         files = read_files(self._stored)
         listing = list_of(files) if kept.offer.folder else b""

@@ -1,7 +1,7 @@
-"""Moves the bytes of a transfer over a connection of its own: both ends, each blocking in a thread.
+"""Moves the bytes of a transfer over a data link: both ends, each blocking in a thread.
 
-The giver reads, hashes and sends; the taker verifies each piece, and says how many it has.
-Which file it is, and who may have it, was settled before.
+The sender reads, hashes and sends; the receiver verifies each piece, and reports how many it has.
+Authorization is done elsewhere, before the data link is opened.
 """
 
 import hashlib
@@ -34,18 +34,18 @@ from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size, pieces_of, ro
 _SIGN_OF_LIFE_S: Final = 5.0
 _GOT_EVERY_S: Final = 0.5
 _MOST_WAITS: Final = 720
-"""Signs of life: for an hour, in which any giver has read what we have."""
+"""Keep-alive frames: enough for an hour, in which any sender has read what we have."""
 
 _FRAME_PATIENCE: Final = 60.0
 _DONE_PATIENCE: Final = 120.0
-"""Seconds for the taker to write its last bytes, and to say that all are there."""
+"""Seconds for the receiver to write its last bytes, and to confirm the file."""
 
 Progress = Callable[[int], None]
-"""Called on the thread with the number of pieces that are there."""
+"""Called on the thread with the number of pieces that have arrived."""
 
 
 class Had(NamedTuple):
-    """What the taker has: so many pieces, and the root over their sums."""
+    """What the receiver has: the number of pieces, and the root over their sums."""
 
     pieces: int
     root: bytes
@@ -59,7 +59,7 @@ class Pace:
         self._due = time.monotonic()
 
     def pause_after(self, size: int) -> float:
-        """Return for how many seconds nothing should be sent after so many bytes."""
+        """Return how many seconds to pause after so many bytes."""
         if not self._rate:
             return 0.0
         now = time.monotonic()
@@ -68,10 +68,10 @@ class Pace:
 
 
 class Giving(NamedTuple):
-    """What is given, and how.
+    """A file or folder to send, and how.
 
-    `sums`: those of the first pieces, as far as they are known; further ones are added. `listing`:
-    of a folder.
+    `sums`: the known sums of the first pieces; further ones are appended. `listing`: the list of a
+    folder's files.
     """
 
     source: Source
@@ -82,7 +82,7 @@ class Giving(NamedTuple):
 
 
 def give(connection: BulkConnection, giving: Giving, had: Had) -> bytes:
-    """Send what the taker lacks, and return the root of what it has now.
+    """Send what the receiver lacks, and return the root of the whole file.
 
     Raise FileChanged, TimedOut, LinkLost or RemoteProtocolError.
     """
@@ -107,7 +107,7 @@ def give(connection: BulkConnection, giving: Giving, had: Had) -> bytes:
 def _give_pieces(
     connection: BulkConnection, giving: Giving, begin: int, reader: DataReader
 ) -> None:
-    """Send the pieces from that one on."""
+    """Send the pieces, starting with `begin`."""
     buffer = memoryview(bytearray(FRAME_BYTES))
     size, sums = giving.source.size, giving.sums
     for piece in range(begin, pieces_of(size)):
@@ -121,7 +121,7 @@ def _give_pieces(
 
 
 def _where_to_begin(connection: BulkConnection, source: Source, had: Had, sums: list[bytes]) -> int:
-    """Return the number of pieces that need not be sent: none if the taker has others than we."""
+    """Return the number of pieces to skip; 0 if the receiver's pieces differ from ours."""
     if had.pieces > pieces_of(source.size):
         return 0
     if len(sums) < had.pieces:
@@ -195,10 +195,10 @@ class Taker:
         self._unsafe = 0
 
     def take(self, connection: BulkConnection) -> tuple[Path, bytes]:
-        """Receive what is missing, and give it its name; return the path and the root.
+        """Receive the missing pieces, and rename the file; return its path and root.
 
-        The giver waits to be told, by `tell_done`. Raise PartError, TimedOut, LinkLost or
-        RemoteProtocolError; the part goes on later.
+        The sender then waits for `tell_done`. Raise PartError, TimedOut, LinkLost or
+        RemoteProtocolError; the part can be resumed.
         """
         reader = DataReader(FROM_GIVER)
         while True:
@@ -220,13 +220,13 @@ class Taker:
 
     @property
     def _begun(self) -> Part:
-        """The part. Raise RemoteProtocolError if the sender has not said where it begins."""
+        """The open part. Raise RemoteProtocolError if the sender has not sent FILE_FROM."""
         if self._part is None:
             raise RemoteProtocolError("a piece came before its number")
         return self._part
 
     def _begin_with(self, kind: Kind, payload: bytes) -> None:
-        """Handle what comes before the first piece."""
+        """Handle the frames that precede the first piece."""
         if kind is Kind.FILE_WAIT and self._begin < 0 and self._waits < _MOST_WAITS:
             self._waits += 1
             return
@@ -261,14 +261,14 @@ class Taker:
 
 
 def tell_done(connection: BulkConnection, root: bytes) -> None:
-    """Tell the giver that its file is there, and close; if that fails, it is told otherwise."""
+    """Confirm the file to the sender, and close; if that fails, the chat link confirms it."""
     with suppress(P2PError):
         connection.send(frame(Kind.FILE_DONE, root))
     connection.close()
 
 
 def keep(part: Part, data: bytes) -> tuple[Path, bytes]:
-    """Store a file that came with its offer; return its path and its root."""
+    """Store a file that came with its offer; return its path and root."""
     if part.named is not None:
         return part.named, part.root()
     part.go_back(0)
@@ -282,7 +282,7 @@ def keep(part: Part, data: bytes) -> tuple[Path, bytes]:
 
 
 def empty_root(size: int) -> bytes:
-    """Return the root of a transfer of which nothing is there."""
+    """Return the root of a transfer without any piece."""
     return root_of(size, ())
 
 

@@ -1,9 +1,9 @@
-"""The unfinished file or folder of a transfer on our disk, until it is whole and gets its name.
+"""The partial file or folder of an incoming transfer, until it is complete and renamed.
 
-The bytes are in `.NAME.UID.p2ppart` in the folder where it will be, and the sums of its verified
-pieces beside it, in `.NAME.UID.p2psums`, which stays until `delete_part`: should we die after the
-naming, it tells that. Nothing is ever overwritten: a taken name gets a number.
-Blocks, and knows no link; every method may raise PartError.
+The bytes are in `.NAME.UID.p2ppart` in the target folder, and the sums of the verified pieces in
+`.NAME.UID.p2psums` beside it. The sums stay until `delete_part`, so that a process that died after
+the rename is noticed. Existing files are never overwritten: a number is added to the name instead.
+Blocking; does no network I/O. Every method may raise PartError.
 """
 
 import errno
@@ -35,12 +35,12 @@ from p2pchat.protocol.files.pieces import (
 PART_SUFFIX: Final = ".p2ppart"
 _SUMS_SUFFIX: Final = ".p2psums"
 _IDENTITY_BYTES: Final = 8
-"""After the last sum: the identity of what is about to get its name."""
+"""Follows the last sum: the inode number of the file that is about to be renamed."""
 
 _MOST_TRIES: Final = 10_000
 _READ_BYTES: Final = 128 * 1024
 SYNC_EVERY: Final = 64 * PIECE_BYTES
-"""Bytes after which the taker makes safe what it has; so many may be lost in a power failure."""
+"""Bytes between two syncs to disk; a power failure may lose as many."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -54,11 +54,11 @@ class WrongSum(PartError):
 
 
 class Part:
-    """The part of a file or folder `name` of `size` bytes, which is created if it does not exist.
+    """The partial file or folder `name` of `size` bytes; it is created if it does not exist.
 
-    `name` must be safe; `uid` is that of the offer. `files`: the checked list of a folder. If the
-    part exists, it goes on after its last piece that is whole: `pieces`. The first `trusted` ones
-    are not read again: this process has written them. Use it in one thread at a time, and close it.
+    `name` must be safe; `uid` identifies the transfer. `files`: the verified list of a folder. An
+    existing part resumes after its last intact piece, see `pieces`. The first `trusted` pieces are
+    not verified again, as this process wrote them. Use a part in one thread at a time; close it.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Part:
         trusted: int = 0,
     ) -> None:
         self.folder = folder
-        """The folder where it will be."""
+        """The target folder."""
         self._name = name
         self._path = folder / name
         self._size = size
@@ -83,7 +83,7 @@ class Part:
         self._hash = hashlib.sha256()
         self._filled = 0  # bytes of the piece that is coming
         self.pieces = 0
-        """How many pieces are here and verified."""
+        """The number of verified pieces."""
         with _errors(self._path):
             self._dir = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self._sums = -1
@@ -105,12 +105,12 @@ class Part:
 
     @property
     def named(self) -> Path | None:
-        """The path of what was given its name before, perhaps by a process that died then."""
+        """The final path, if the file was already renamed, as by a process that died then."""
         return self.folder / self._named if self._named else None
 
     @property
     def room_in_piece(self) -> int:
-        """The number of bytes that the current piece lacks."""
+        """The number of bytes missing from the current piece."""
         return 0 if self.is_whole else piece_size(self._size, self.pieces) - self._filled
 
     @property
@@ -133,7 +133,7 @@ class Part:
             self._stored.reserve()
 
     def check_room(self, keep_free: int) -> None:
-        """Raise DiskFull if there is no room for what is missing, and `keep_free` more bytes."""
+        """Raise DiskFull unless there is room for the missing bytes and `keep_free` more."""
         with _errors(self._path):
             found = os.fstatvfs(self._dir)
         if found.f_bavail * found.f_frsize < self.missing + keep_free:
@@ -144,7 +144,7 @@ class Part:
         return root_of(self._size, self._read_sums())
 
     def go_back(self, pieces: int) -> None:
-        """Go on after that piece, although there are more."""
+        """Resume after so many pieces, and drop any further ones."""
         if pieces > self.pieces:
             raise WrongSum("the sender wants to leave out pieces that are not here")
         self.pieces = pieces
@@ -165,7 +165,7 @@ class Part:
         self._filled += len(data)
 
     def end_piece(self, expected: bytes) -> None:
-        """Note that a piece is complete; raise WrongSum if it does not have that sum."""
+        """End the current piece. Raise WrongSum if it is incomplete or has another sum."""
         is_complete = not self.is_whole and self._filled == piece_size(self._size, self.pieces)
         if not is_complete or self._hash.digest() != expected:
             self._begin_piece()
@@ -176,16 +176,15 @@ class Part:
         self._begin_piece()
 
     def sync(self) -> None:
-        """Return once all pieces survive a power failure; the bytes before their sums."""
+        """Flush all pieces to disk: first the bytes, then their sums."""
         with _errors(self._path):
             self._stored.sync()
             os.fdatasync(self._sums)
 
     def finish(self, root: bytes) -> Path:
-        """Give the whole file or folder its name, and return it; raise WrongSum if the root
-        differs.
+        """Rename the complete file or folder; return its path. Raise WrongSum if the root differs.
 
-        If the name is taken, it gets a number. A crash leaves it either unnamed or named.
+        If the name is taken, a number is added. After a crash, the rename has happened or not.
         """
         if not self.is_whole or self.root() != root:
             raise WrongSum("what came is not what was offered")
@@ -215,7 +214,7 @@ class Part:
         return self._data
 
     def _go_on(self, trusted: int) -> None:
-        """Count the pieces that are here; a crash, or the user, may have damaged any."""
+        """Count the intact pieces; a crash or the user may have damaged any of them."""
         listed = min(os.fstat(self._sums).st_size // SUM_BYTES, pieces_of(self._size))
         self.pieces = min(trusted, listed)
         while self.pieces < listed and self._is_right(self.pieces):
@@ -223,7 +222,7 @@ class Part:
         os.ftruncate(self._sums, self.pieces * SUM_BYTES)
 
     def _is_right(self, piece: int) -> bool:
-        """Return whether a piece on the disk has its sum."""
+        """Return whether a piece on disk matches its sum."""
         total, at = hashlib.sha256(), piece * PIECE_BYTES
         end = at + piece_size(self._size, piece)
         while at < end:
@@ -247,7 +246,7 @@ class Part:
         self._filled = 0
 
     def _give_name(self) -> str:
-        """Give it the first free name, and return that."""
+        """Rename the part to the first free name; return the name."""
         for name in self._names():
             with suppress(FileExistsError):
                 self._stored.give(name)
@@ -260,7 +259,7 @@ class Part:
             yield numbered(self._name, number)
 
     def _name_given_before(self) -> str:
-        """Return the name that it has already, if we died after giving it; else an empty one."""
+        """Return the final name if an earlier process renamed the part, otherwise ""."""
         size, pieces = os.fstat(self._sums).st_size, pieces_of(self._size)
         if size < pieces * SUM_BYTES + _IDENTITY_BYTES:
             return ""
@@ -276,7 +275,7 @@ class Part:
 
 
 def delete_part(folder: Path, name: str, uid: str) -> None:
-    """Delete what is left of a part: nothing, if there is none. Never what has its name."""
+    """Delete the files of a part, if any. The renamed file is never deleted."""
     stem = f".{name}.{uid}"
     with _errors(folder / name), suppress(FileNotFoundError):
         outside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -290,7 +289,7 @@ def delete_part(folder: Path, name: str, uid: str) -> None:
 
 @contextmanager
 def _errors(file: Path) -> Iterator[None]:
-    """Raise PartError for an error of the system."""
+    """Raise PartError instead of OSError."""
     try:
         yield
     except OSError as error:

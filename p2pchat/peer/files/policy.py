@@ -1,6 +1,6 @@
-"""What becomes of a contact's offer without our user being asked, and how much our disk may give.
+"""Decides which offers of contacts are accepted without asking the user, within which limits.
 
-Pure: knows neither disk nor links.
+Does no I/O.
 """
 
 from dataclasses import dataclass, field
@@ -19,21 +19,21 @@ ASK: Final = "ask"
 NEVER: Final = "never"
 
 MOST_UNVERIFIED: Final = 100 * MB
-"""Bytes taken of a contact who is not verified, without asking."""
+"""Bytes accepted without asking from a contact who is not verified."""
 
 MOST_RELAYED: Final = 10 * MB
-"""Bytes taken through the registry without asking: its operator pays for them."""
+"""Bytes accepted without asking through the registry, whose operator pays for them."""
 
 MOST_AT_ONCE: Final = 16
 LEAST_RATE: Final = 10_000
-"""Bytes a second: slower, and the receiver would take the connection to be dead."""
+"""Bytes per second; at a lower rate, the receiver would consider the connection dead."""
 
 _OF_A_DAY: Final = 10
-"""How many times the largest file may be taken of one contact in a day."""
+"""Per contact and day, so many times the size limit is accepted without asking."""
 
 
 class Decision(Enum):
-    """What becomes of an offer."""
+    """The decision about an offer."""
 
     ASK = auto()
     TAKE = auto()
@@ -44,10 +44,10 @@ class Decision(Enum):
 class FilesPolicy:
     """How files are received and sent; sizes in bytes.
 
-    `accept`: "ask", "never", or the size up to which files of all contacts are taken unasked, as
-    text. `folder`: where they go, each contact's into a folder of its own. `keep_free`: what must
-    remain on the disk. `rate`: bytes a second that a file is sent with; 0: no limit. `at_once`:
-    transfers that move at a time.
+    `accept`: "ask", "never", or as text the size up to which files of contacts are accepted without
+    asking. `folder`: the parent of one folder per contact. `keep_free`: bytes that must remain
+    free on the disk. `rate`: the limit for sending a file, in bytes per second; 0: none. `at_once`:
+    the number of concurrent transfers.
     """
 
     accept: str = ASK
@@ -57,9 +57,9 @@ class FilesPolicy:
     at_once: int = 3
 
     def decide(self, contact: "KnownContact", size: int, accepted_today: int) -> Decision:
-        """Return what becomes of an offer of so many bytes.
+        """Return the decision about an offer of `size` bytes.
 
-        `accepted_today`: the bytes of the contact's offers that were taken in the last 24 hours.
+        `accepted_today`: the bytes of the contact's offers accepted in the last 24 hours.
         """
         wanted = contact.files or self.accept
         if contact.blocked or wanted == NEVER:
@@ -79,7 +79,7 @@ class FilesPolicy:
 
 
 def check_accept(text: str) -> str:
-    """Return what is to become of files: ask, never, or a size in bytes. Raise UsageError."""
+    """Return the normalised setting: ask, never, or a size in bytes. Raise UsageError."""
     lowered = text.strip().lower()
     if lowered in {ASK, NEVER}:
         return lowered
@@ -92,7 +92,7 @@ def check_accept(text: str) -> str:
 
 
 def in_words(accept: str, contact: str, *, is_verified: bool) -> str:
-    """Return what becomes of a contact's files, in a sentence."""
+    """Return a sentence that says how a contact's files are treated."""
     if accept == ASK:
         return f"you are asked about each file of {contact}"
     if accept == NEVER:

@@ -1,7 +1,7 @@
-"""What our user has accepted: asked for, received, and asked for again until it is here.
+"""Receives accepted files: requests them, and requests them again until they are complete.
 
-A transfer is a row on the disk; links come and go under it. Nothing is asked for before the user,
-or the policy, has said so.
+A transfer is a database row that outlives links. Nothing is requested unless the user or the policy
+has accepted it.
 """
 
 from collections.abc import Callable
@@ -31,12 +31,12 @@ from p2pchat.protocol.files.messages import FileDone, FileNo, Refusal
 from p2pchat.wall_clock import now_ms
 
 _AGAIN_AFTER: Final = (1.0, 5.0, 15.0, 60.0)
-"""Seconds after which a transfer that was cut is asked for again."""
+"""Seconds before an interrupted transfer is requested again."""
 
 _ROOM_AFTER: Final = 30.0
 _BUSY_AFTER: Final = 5.0
 _MOST_DAMAGED: Final = 3
-"""Times that a transfer may be damaged without a further piece."""
+"""How often a transfer may be damaged without any progress."""
 
 _NO_LINK: Final = LinkLost | TimedOut | Unreachable
 
@@ -48,9 +48,7 @@ _REFUSED: Final = {
 
 
 class Receiving:
-    """The transfers that we receive. `talk_with(contact)` returns the conversation, if there is
-    one.
-    """
+    """The incoming transfers. `talk_with(contact)` returns the conversation, if any."""
 
     def __init__(self, around: FilesAround, talk_with: Callable[[str], FileTalk | None]) -> None:
         self._around = around
@@ -66,27 +64,27 @@ class Receiving:
         self._closed = False
 
     def begin(self) -> None:
-        """Go on with what was wanted when the node ended."""
+        """Resume the transfers that were unfinished when the last node ended."""
         for kept in self._around.store.in_state(TransferState.WANTED, outgoing=False):
             self._wanted[kept.id] = kept
 
     @property
     def senders(self) -> set[str]:
-        """The contacts of whom something is wanted that is not here."""
+        """The contacts with unfinished transfers to us."""
         return {kept.username for kept in self._wanted.values()}
 
     def needs_link(self, contact: str) -> bool:
-        """Return whether something of the contact is wanted that is not here."""
+        """Return whether transfers from the contact are unfinished."""
         return contact in self.senders
 
     def want(self, kept: KeptTransfer) -> None:
-        """Receive a transfer that is WANTED."""
+        """Receive a transfer whose state is WANTED."""
         self._wanted[kept.id] = kept
         self._failures.pop(kept.id, None)
         self._try(kept)
 
     def linked(self, talk: FileTalk) -> None:
-        """Ask again for everything of the contact."""
+        """Request all unfinished transfers from the contact again."""
         for kept in self._of(talk.contact):
             self._failures.pop(kept.id, None)
             one = self._running.get(kept.id)
@@ -95,13 +93,13 @@ class Receiving:
             self._try(kept)
 
     def path_changed(self, talk: FileTalk) -> None:
-        """Receive by a better path what comes through the registry."""
+        """Restart relayed transfers, to use a better path."""
         for one in tuple(self._running.values()):
             if one.kept.username == talk.contact and one.is_relayed:
                 one.restart()
 
     def unlinked(self, contact: str) -> None:
-        """Note that there is no link to ask on; bytes under way still come."""
+        """Record that there is no chat link; open data links continue."""
         for kept in self._of(contact):
             if kept.id not in self._running:
                 self._around.activities.waits(kept, f"{contact} is not connected")
@@ -122,13 +120,13 @@ class Receiving:
         self._fail(kept, P2PError(why), state)
 
     def cancel(self, kept: KeptTransfer, state: TransferState) -> None:
-        """End a transfer for good; its part is deleted."""
+        """Cancel a transfer, and delete its part."""
         self._forget(kept.id)
         self._around.end(kept, state)
         self._discard(kept)
 
     def clear_up(self) -> None:
-        """Delete what an earlier node had no time to delete, of transfers that ended lately."""
+        """Delete parts of recently ended transfers that an earlier node has left behind."""
         for kept in self._around.store.ended_lately():
             folder = Path(kept.path) if kept.path else self._around.policy.folder_for(kept.username)
             if kept.state is TransferState.DONE:
@@ -137,14 +135,14 @@ class Receiving:
                 delete_part(folder, *part_name(kept))
 
     def stop_all(self, contact: str | None = None) -> None:
-        """Stop what moves, of one contact or of all; it goes on later."""
+        """Stop the running transfers from one contact, or from all; they resume later."""
         self._closed = self._closed or contact is None
         for kept in tuple(self._wanted.values()):
             if contact in {None, kept.username}:
                 self._stop(kept.id)
 
     def drop(self, contact: str, why: str) -> None:
-        """Stop and forget what is wanted of a contact."""
+        """Fail all unfinished transfers from a contact."""
         for kept in self._of(contact):
             self._fail(kept, P2PError(why), TransferState.FAILED)
 
@@ -152,7 +150,7 @@ class Receiving:
         return [kept for kept in self._wanted.values() if kept.username == contact]
 
     def _try(self, kept: KeptTransfer) -> None:
-        """Begin, unless it has begun or must wait."""
+        """Begin a transfer, unless it is running or must wait."""
         is_under_way = kept.id in self._running or kept.id in self._discarding
         if self._closed or is_under_way or kept.id not in self._wanted:
             return
@@ -181,7 +179,7 @@ class Receiving:
             one.begin()
 
     def _done(self, kept: KeptTransfer, path: Path, root: bytes) -> bool:
-        """Note that a transfer is here; return whether that is in the database."""
+        """Complete a transfer; return whether the database has recorded it."""
         try:
             self._around.end(kept, TransferState.DONE, path=str(path), root=root, told=False)
         except StorageError as error:
@@ -206,7 +204,7 @@ class Receiving:
         return True
 
     def _failed(self, kept: KeptTransfer, error: P2PError, pieces: int) -> None:
-        """Note how an attempt has failed, and go on if it is still wanted."""
+        """Handle the failure of an attempt, and retry if the transfer is still wanted."""
         is_further = pieces > self._known.get(kept.id, 0)
         kept = self._wanted.get(kept.id, kept)
         one = self._running.pop(kept.id, None)
@@ -229,7 +227,7 @@ class Receiving:
             self._try_others()
 
     def _go_on(self, kept: KeptTransfer, error: P2PError, failures: int) -> None:
-        """Ask again, now or later, or give up if that would not help."""
+        """Retry now or later, or fail the transfer if a retry is pointless."""
         talk = self._talk_with(kept.username)
         if isinstance(error, DiskFull):
             if talk is not None:
@@ -244,7 +242,7 @@ class Receiving:
             self._wait(kept, f"{error.what}; trying again", pause)
 
     def _fail(self, kept: KeptTransfer, error: P2PError, state: TransferState) -> None:
-        """End a transfer; the sender need not be told, so that it can be asked for again."""
+        """Fail a transfer. The sender is not told, so that it can be requested again."""
         self._forget(kept.id)
         self._around.end(kept, state, error.what, told=True)
         if not isinstance(error, PartError | StorageError):
@@ -258,7 +256,7 @@ class Receiving:
         self._timers[kept.id] = self._around.loop.call_later(seconds, partial(self._try, kept))
 
     def _try_others(self) -> None:
-        """Begin what had to wait for others, unless it waits for a time of its own."""
+        """Begin transfers that wait for a free slot, not those with a timer."""
         for kept in tuple(self._wanted.values()):
             if kept.id not in self._timers:
                 self._try(kept)
@@ -280,7 +278,7 @@ class Receiving:
             timer.cancel()
 
     def _discard(self, kept: KeptTransfer) -> None:
-        """Delete the part, once no thread uses it."""
+        """Delete the part as soon as no thread uses it."""
         is_begun = self._known.pop(kept.id, None) is not None or kept.state is TransferState.WANTED
         if not is_begun or kept.id in self._running or kept.id in self._discarding:
             return
@@ -302,7 +300,7 @@ class Receiving:
 
 
 def _is_hopeless(error: P2PError, failures: int) -> bool:
-    """Return whether asking again would not help."""
+    """Return whether a retry is pointless."""
     if isinstance(error, WrongSum | RemoteProtocolError):
         return failures >= _MOST_DAMAGED
     return isinstance(error, PartError | StorageError)

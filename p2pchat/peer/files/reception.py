@@ -1,6 +1,6 @@
-"""One attempt to receive a transfer: what is here is looked at, the rest asked for and written.
+"""One attempt to receive a transfer: verify the existing part, then request and write the rest.
 
-Which transfers are received, and when again, is decided in `receiving`.
+`receiving` decides which transfers to receive, and when to retry.
 """
 
 import secrets
@@ -29,15 +29,15 @@ _UID_CHARACTERS: Final = 16
 
 
 class LinkImproved(LinkLost):
-    """The data link was given up for a better one."""
+    """The data link was abandoned for a better one."""
 
 
 class Reception:
-    """One attempt to receive a transfer; it ends in `done(kept, path, root)` or `failed`.
+    """One attempt to receive a transfer; it ends with `done` or `failed`.
 
-    `done` returns whether that is in the database, so that the sender may be told.
-    `failed(kept, error, pieces)` says how many pieces are there by then. `in_any_way`: look for the
-    contact anew, as no data link could be opened to where the conversation's link leads.
+    `done(kept, path, root)` returns whether the database has recorded it; only then is the sender
+    told. `failed(kept, error, pieces)` reports the number of verified pieces. `in_any_way`: try all
+    paths to the contact, not only the address of the conversation's link.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Reception:
         self._keep_free = around.policy.keep_free
 
     def begin(self) -> None:
-        """Look at what is there, then ask for the rest."""
+        """Verify the existing part, then request the rest."""
         offer = self.kept.offer
         if offer.sum != SHA256:
             self._end(RemoteProtocolError(f"it needs {offer.sum}, which a newer p2pchat may know"))
@@ -89,7 +89,7 @@ class Reception:
             self._submit(self._look, self._looked)
 
     def stop(self) -> bool:
-        """Stop; return whether it has ended at once, as no thread is at work."""
+        """Stop; return whether the attempt has ended, as no thread was running."""
         self._stopped = True
         if self._attempt is not None:
             self._attempt.close()
@@ -99,17 +99,18 @@ class Reception:
 
     @property
     def is_waiting_for_link(self) -> bool:
-        """Whether the data link that was asked for has not come yet."""
+        """Whether the attempt waits for its data link."""
         return self._attempt is not None
 
     def restart(self) -> None:
-        """Go on on another data link, after the piece under way."""
+        """Abandon the data link, to resume on a better one."""
         self._is_moved = True
         stop(self._connection)
 
     def _look(self) -> "Had | _Outcome":
-        """Return what is there, or the outcome if a process of ours has died after that. In a
-        thread.
+        """Return what was received so far, or the outcome of a process that died at its end.
+
+        Runs in a thread.
         """
         with closing(self._open(self._listing or b"")) as part:
             if part.named is not None:
@@ -178,7 +179,7 @@ class Reception:
         self._submit(partial(self._receive, connection), self._finished)
 
     def _receive(self, connection: BulkConnection) -> tuple[Path, bytes]:
-        """Receive the rest. In a thread."""
+        """Receive the rest. Runs in a thread."""
         parts: list[Part] = []
 
         def open_part_now(listing: bytes) -> Part:
@@ -216,7 +217,7 @@ class Reception:
         self._around.store.update(self.kept.id, listing=listing)
 
     def _finished(self, outcome: "_Outcome") -> None:
-        """Report it, and tell the giver once it is in the database."""
+        """Report the outcome; tell the sender once the database has recorded it."""
         self._in_thread = False
         connection, self._connection = self._connection, None
         if not self._done(self.kept, *outcome):
@@ -249,7 +250,7 @@ class Reception:
 
 
 _Outcome = tuple[Path, bytes]
-"""The path and the root of what is there."""
+"""The path and the root of the received file."""
 
 
 def _nothing(_: object) -> None:
@@ -257,12 +258,12 @@ def _nothing(_: object) -> None:
 
 
 def part_name(kept: KeptTransfer) -> tuple[str, str]:
-    """Return the name and the id of the part of a transfer."""
+    """Return the name and the id of a transfer's part."""
     return safe_name(kept.offer.name), f"{kept.id}-{safe_name(kept.uid)[:_UID_CHARACTERS]}"
 
 
 def folder_of(around: FilesAround, kept: KeptTransfer) -> Path:
-    """Return the folder for a transfer, which is made if it does not exist. Raise PartError."""
+    """Return a transfer's target folder, created if needed. Raise PartError if it cannot be."""
     folder = Path(kept.path) if kept.path else around.policy.folder_for(kept.username)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -272,7 +273,7 @@ def folder_of(around: FilesAround, kept: KeptTransfer) -> Path:
 
 
 def open_part(kept: KeptTransfer, listing: bytes, folder: Path, trusted: int) -> Part:
-    """Open the part of a transfer. Raise PartError, or RemoteProtocolError for a wrong list."""
+    """Open a transfer's part. Raise PartError, or RemoteProtocolError for an invalid list."""
     offer = kept.offer
     files: Sequence[Listed] | None = read_list(listing, offer) if offer.folder else None
     return Part(

@@ -1,7 +1,7 @@
-"""A file or folder of ours that we offer and send: which files it has, and their bytes.
+"""Reads an offered file or folder: which files it contains, and their bytes.
 
-The files of a folder are read as one run of bytes, one after the other. Nothing is copied: what is
-offered must stay as it is, and a stamp tells whether it has. Blocks, and knows no link.
+The files of a folder are read as one stream, one after the other. Nothing is copied; a stamp per
+file detects changes since the offer. Blocking; does no network I/O.
 """
 
 import errno
@@ -34,7 +34,7 @@ class FileChanged(P2PError):
 
 
 class Stamp(NamedTuple):
-    """What identifies a version of a file, so that a change is noticed."""
+    """Identifies a version of a file, to detect changes."""
 
     device: int
     inode: int
@@ -43,7 +43,7 @@ class Stamp(NamedTuple):
 
 
 class SourceFile(msgspec.Struct, frozen=True, array_like=True):
-    """A file that we offer: as it is listed, where it is below the folder, and its version.
+    """An offered file: its entry in the list, its path below the folder, and its version.
 
     `path` is empty for a file that is not in a folder.
     """
@@ -54,9 +54,9 @@ class SourceFile(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Scanned(NamedTuple):
-    """What was found where the user has pointed: an offer, its files, and how many it leaves out.
+    """The result of a scan: the offer, its files, and the number of skipped entries.
 
-    `skipped`: links, devices and the like.
+    Symbolic links, devices and the like are skipped.
     """
 
     offer: Offer
@@ -65,12 +65,12 @@ class Scanned(NamedTuple):
 
     @property
     def renamed(self) -> int:
-        """The number of names that other systems might not have as they are."""
+        """The number of files whose names are changed for other systems."""
         return sum(one.path != one.listed.path for one in self.files if one.path)
 
 
 def scan(path: Path, name: str = "") -> Scanned:
-    """Look at a file or folder to be offered, as `name` if given.
+    """Scan a file or folder to offer, under `name` if given.
 
     Raise UsageError if it cannot be offered, P2PError if it cannot be read.
     """
@@ -87,17 +87,17 @@ def scan(path: Path, name: str = "") -> Scanned:
 
 
 def read_files(data: bytes) -> list[SourceFile]:
-    """Return the stored files of an offer of ours."""
+    """Decode the stored files of an offer."""
     return msgspec.msgpack.decode(data, type=list[SourceFile])
 
 
 def write_files(files: Sequence[SourceFile]) -> bytes:
-    """Return the bytes of the files of an offer, to be stored."""
+    """Encode the files of an offer, to be stored."""
     return msgspec.msgpack.encode(files)
 
 
 def list_of(files: Sequence[SourceFile]) -> bytes:
-    """Return the list of a folder's files, as it is sent."""
+    """Return the encoded list of a folder's files."""
     return write_list([one.listed for one in files])
 
 
@@ -155,7 +155,7 @@ def _scan_folder(path: Path, name: str) -> Scanned:
 
 
 def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
-    """Yield the files in a folder, in the order of their names; None for what is left out."""
+    """Yield the files in a folder, sorted by name; None for each skipped entry."""
     if below.count("/") > MOST_DEPTH:
         raise UsageError(f"{folder / below} is too deep", advice="pack the folder first")
     with os.scandir(folder / below) as found:
@@ -177,7 +177,7 @@ def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
 
 
 def _check_name(folder: Path, path: str) -> None:
-    """Raise UsageError if a name is not UTF-8, so that no other system could show it."""
+    """Raise UsageError if a name is not valid UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError as error:
@@ -188,10 +188,10 @@ def _check_name(folder: Path, path: str) -> None:
 
 
 class Source:
-    """The bytes of a file or folder at `path` with these files; it must be closed.
+    """The bytes of the file or folder at `path`, with these files. Close it after use.
 
-    Methods raise FileChanged if a file has another stamp than when it was offered, or cannot be
-    read.
+    Methods raise FileChanged if a file has changed since the offer or is gone, and P2PError if it
+    cannot be read.
     """
 
     def __init__(self, path: Path, files: Sequence[SourceFile]) -> None:
@@ -206,7 +206,7 @@ class Source:
         self._folder_path: str | None = None
 
     def read(self, buffer: memoryview, at: int) -> None:
-        """Fill the buffer with the bytes from that offset on."""
+        """Fill the buffer with bytes, starting at that offset."""
         while buffer:
             index = bisect_right(self._starts, at, hi=len(self._files)) - 1
             if index != self._current:
@@ -225,7 +225,7 @@ class Source:
                 self._check()
 
     def add_sums(self, sums: list[bytes], pieces: int, each: Callable[[], None] = ignore) -> None:
-        """Add the sums that are missing of the first pieces; `each()` is called after each."""
+        """Append the missing sums of the first `pieces` pieces; call `each()` after each."""
         buffer = memoryview(bytearray(FRAME_BYTES))
         for piece in range(len(sums), pieces):
             total, at = hashlib.sha256(), piece * PIECE_BYTES
@@ -258,7 +258,7 @@ class Source:
         self._check()
 
     def _descriptor(self, path: str) -> int:
-        """Return the open file; below the offered folder, no link is followed."""
+        """Open a file; below the offered folder, symbolic links are not followed."""
         if not path:
             return os.open(self._path, _READ)
         above, _, name = path.rpartition("/")
@@ -280,12 +280,12 @@ class Source:
         self._folder, self._folder_path = folder, above
 
     def _check(self) -> None:
-        """Compare the stamp of the open file."""
+        """Raise FileChanged unless the open file has its stamp."""
         if _stamp(os.fstat(self._file)) != self._files[self._current].stamp:
             raise self._changed(self._current, "has changed since it was offered")
 
     def _unread(self, index: int, error: OSError) -> P2PError:
-        """Return the error for a file that is gone, or that cannot be read for now."""
+        """Return the error for a file that is gone, or cannot be read now."""
         how = f"cannot be read: {error.strerror}"
         if error.errno in _GONE:
             return self._changed(index, how)

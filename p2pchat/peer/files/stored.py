@@ -1,8 +1,8 @@
-"""The bytes of a transfer on our disk: one file, or the files of a folder, one after the other.
+"""Stores the bytes of an incoming transfer: in one file, or in the files of a folder.
 
-Both are written below a name of our own and get their final one when they are whole; a name that is
-taken is never given. No link is followed. Blocks; every method may raise OSError, `open_file` and
-`open_folder` also PartError.
+Both are written under a temporary name, and renamed when complete; existing files are never
+replaced. Symbolic links are not followed. Blocking; every method may raise OSError, constructors
+also PartError.
 """
 
 import errno
@@ -27,13 +27,13 @@ _SYNCED_ONE_BY_ONE: Final = 16
 
 
 class PartError(P2PError):
-    """What was received cannot be written, read or named."""
+    """Received data cannot be written, read or renamed."""
 
 
 class Stored(Protocol):
-    """The bytes of a transfer, in the folder where they will be.
+    """The bytes of a transfer, in the target folder.
 
-    `is_new`: nothing of it was there before.
+    `is_new`: whether it was created just now.
     """
 
     is_new: bool
@@ -42,32 +42,32 @@ class Stored(Protocol):
         """Write bytes at an offset."""
 
     def read(self, count: int, at: int) -> bytes:
-        """Return at most so many bytes from an offset on; empty if there are none."""
+        """Return at most `count` bytes from an offset; empty at the end."""
 
     def reserve(self) -> None:
         """Allocate all bytes on the disk, if the file system can."""
 
     def sync(self) -> None:
-        """Return once everything that was written survives a power failure."""
+        """Flush all written bytes to disk."""
 
     def complete(self) -> None:
-        """Make it as it will be: its length, empty files, what may be run."""
+        """Set final lengths and permissions, and create empty files."""
 
     def identity(self) -> int:
-        """Return the number by which it is known again under another name."""
+        """Return the inode number, which a rename does not change."""
 
     def give(self, name: str) -> None:
-        """Give it that name. Raise FileExistsError if the name is taken."""
+        """Rename to that name. Raise FileExistsError if the name is taken."""
 
     def remove(self) -> None:
-        """Delete it, or what is left under its first name."""
+        """Delete what remains under the temporary name."""
 
     def close(self) -> None:
         """Close the files."""
 
 
 class StoredFile:
-    """One file; `executable`: it may be run."""
+    """A single file; `executable`: whether to set its executable bits."""
 
     def __init__(self, folder: int, name: str, size: int, *, executable: bool) -> None:
         self._folder = folder
@@ -82,7 +82,7 @@ class StoredFile:
         _write_all(self._file, data, at)
 
     def read(self, count: int, at: int) -> bytes:
-        """Return at most so many bytes from an offset on; empty if there are none."""
+        """Return at most `count` bytes from an offset; empty at the end."""
         return os.pread(self._file, count, at)
 
     def reserve(self) -> None:
@@ -96,22 +96,22 @@ class StoredFile:
                 raise
 
     def sync(self) -> None:
-        """Return once everything that was written survives a power failure."""
+        """Flush all written bytes to disk."""
         os.fdatasync(self._file)
 
     def complete(self) -> None:
-        """Cut what is too long, and let it be run if it may be."""
+        """Set the final length and permissions."""
         os.ftruncate(self._file, self._size)
         if self._executable:
             os.fchmod(self._file, FOLDER_MODE)
         os.fsync(self._file)
 
     def identity(self) -> int:
-        """Return the number of its inode."""
+        """Return the inode number."""
         return os.fstat(self._file).st_ino
 
     def give(self, name: str) -> None:
-        """Link it to that name. Raise FileExistsError if the name is taken."""
+        """Link to that name. Raise FileExistsError if the name is taken."""
         where = {"src_dir_fd": self._folder, "dst_dir_fd": self._folder}
         try:
             os.link(self._name, name, **where, follow_symlinks=False)
@@ -128,7 +128,7 @@ class StoredFile:
                 raise
 
     def remove(self) -> None:
-        """Delete its first name."""
+        """Delete the temporary name."""
         remove(self._folder, self._name)
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class StoredFile:
 
 
 class StoredFolder:
-    """The files of a folder, in the order of their list, which must have been checked."""
+    """The files of a folder, in the order of their verified list."""
 
     def __init__(self, folder: int, name: str, files: Sequence[Listed]) -> None:
         self._outside = folder
@@ -155,7 +155,7 @@ class StoredFolder:
         self._unsynced: set[int] = set()
 
     def write(self, data: memoryview, at: int) -> None:
-        """Write bytes at an offset, into as many files as they are of."""
+        """Write bytes at an offset, which may span several files."""
         while data:
             index = self._go_to(at)
             part = data[: self._starts[index + 1] - at]
@@ -165,7 +165,7 @@ class StoredFolder:
             data = data[len(part) :]
 
     def read(self, count: int, at: int) -> bytes:
-        """Return bytes of one file from an offset on; empty if there are none."""
+        """Return bytes of one file from an offset; empty at the end."""
         if at >= self._starts[-1]:
             return b""
         index = self._go_to(at)
@@ -174,10 +174,10 @@ class StoredFolder:
         )
 
     def reserve(self) -> None:
-        """Do nothing: room was checked, and files of a folder come one by one."""
+        """Do nothing: free space was checked, and the files do not exist yet."""
 
     def sync(self) -> None:
-        """Return once everything that was written survives a power failure."""
+        """Flush all written bytes to disk."""
         if len(self._unsynced) > _SYNCED_ONE_BY_ONE:
             os.sync()  # for many small files much faster than one call for each
         else:
@@ -186,7 +186,7 @@ class StoredFolder:
         self._unsynced.clear()
 
     def complete(self) -> None:
-        """Make the empty files, cut what is too long, and let run what may be run."""
+        """Create the empty files, and set permissions."""
         for index, one in enumerate(self._files):
             if one.executable or not one.size:
                 file = self._open(index)
@@ -197,13 +197,13 @@ class StoredFolder:
         os.fsync(self._root)
 
     def identity(self) -> int:
-        """Return the number of its inode."""
+        """Return the inode number."""
         return os.fstat(self._root).st_ino
 
     def give(self, name: str) -> None:
-        """Rename it. Raise FileExistsError if the name is taken.
+        """Rename to that name. Raise FileExistsError if the name is taken.
 
-        An empty folder of ours takes the name first, as a folder can replace nothing else.
+        An empty folder reserves the name first, as a rename replaces only empty folders.
         """
         os.mkdir(name, FOLDER_MODE, dir_fd=self._outside)
         try:
@@ -216,7 +216,7 @@ class StoredFolder:
             raise
 
     def remove(self) -> None:
-        """Delete what is below its first name; nothing if it was renamed."""
+        """Delete the folder under its temporary name, if any."""
         remove(self._outside, self._name)
 
     def close(self) -> None:
@@ -228,7 +228,7 @@ class StoredFolder:
         self._inner_path = None
 
     def _go_to(self, at: int) -> int:
-        """Open the file with the byte at that offset; return its index."""
+        """Open the file that contains that offset; return its index."""
         index = bisect_right(self._starts, at, hi=len(self._files)) - 1
         self._open(index)
         return index
@@ -246,7 +246,7 @@ class StoredFolder:
         return file
 
     def _enter(self, above: str) -> None:
-        """Open the folder with that path below ours, which is made if it does not exist."""
+        """Open the subfolder with that path, created if needed."""
         inner = os.dup(self._root)
         for part in above.split("/") if above else ():
             outer = inner
@@ -262,7 +262,7 @@ class StoredFolder:
 
 
 def open_plain(folder: int, name: str) -> int:
-    """Open a file of ours in the folder. Raise PartError if another thing has its name."""
+    """Open or create a file in the folder. Raise PartError if the name is not a regular file."""
     descriptor = os.open(name, os.O_RDWR | os.O_CREAT | PLAIN, MODE, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -285,7 +285,7 @@ def _write_all(file: int, data: memoryview, at: int) -> None:
 
 
 def remove(folder: int, name: str) -> None:
-    """Delete a file or folder of ours, if there is one of that name; links are not followed."""
+    """Delete a file or folder, if it exists; symbolic links are not followed."""
     try:
         os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
@@ -297,7 +297,7 @@ def remove(folder: int, name: str) -> None:
 
 
 def _remove_tree(folder: int, name: str) -> None:
-    """Delete a folder of ours with all that is in it; a link is deleted, not followed."""
+    """Delete a folder and its contents; symbolic links are deleted, not followed."""
     inner = os.open(name, FOLDER, dir_fd=folder)
     try:
         with os.scandir(inner) as found:

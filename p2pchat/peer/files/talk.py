@@ -1,4 +1,4 @@
-"""A conversation with one key of a contact, as transfers of files see it."""
+"""The interface of a conversation with one key of a contact that file transfers use."""
 
 from typing import NamedTuple, Protocol
 
@@ -8,11 +8,11 @@ from p2pchat.protocol.messages import Message
 
 
 class Route(NamedTuple):
-    """How the link of the conversation runs.
+    """The route of a conversation's link.
 
-    `remote`: where it ends, if it is direct and was dialled, not punched; None otherwise.
-    `is_ours`: whether we have dialled it. `relayed`: the registry passes it on. `address`: where
-    the registry says that the contact is, if it does.
+    `remote`: the remote address of a direct, dialled link; None if it is punched or relayed.
+    `is_ours`: whether we dialled it. `relayed`: whether the registry relays it. `address`: the
+    contact's address according to the registry, if known.
     """
 
     remote: Address | None
@@ -29,20 +29,20 @@ class FileTalk(Protocol):
 
     @property
     def route(self) -> Route | None:
-        """How the link runs; None if there is none to a program that knows files."""
+        """The route of the link; None without a link to a program that supports files."""
 
     @property
     def is_old(self) -> bool:
-        """Whether the contact's program does not know files, as far as is known."""
+        """Whether the contact's program is known not to support files."""
 
     def send(self, message: Message) -> None:
-        """Send a message on the link, if there is one."""
+        """Send a message if a link is open."""
 
     def look_for_link(self) -> None:
-        """Call the contact, if a link is needed and there is none."""
+        """Call the contact if a link is needed and none is open."""
 
     def offer(self, text: str, uid: str, offer: Offer) -> int:
-        """Write a line with an offer to disk, and send it now or later; return its number."""
+        """Write a line with an offer to disk, send it when possible, and return its number."""
 
     def number_of(self, uid: str) -> int:
-        """Return the number of a line of ours that waits; 0 if it is delivered."""
+        """Return the number of a queued line; 0 if it was delivered."""

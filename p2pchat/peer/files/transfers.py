@@ -1,8 +1,8 @@
-"""The transfers of files of one account: offers of ours and of contacts, and what becomes of them.
+"""The file transfers of one account, incoming and outgoing.
 
-The facade of this room: clients offer, get, decline and cancel; conversations report links,
-messages and offers in lines. An offer is a line, so it waits, comes in order and is acknowledged
-like any other.
+The facade of this package: clients offer, get, decline and cancel; conversations report links,
+messages and offers. An offer is part of a line, so it is queued, ordered and acknowledged like any
+other line.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,18 +35,18 @@ from p2pchat.protocol.messages import Message
 from p2pchat.wall_clock import now_ms
 
 _MOST_OPEN: Final = 50
-"""Open offers of one contact; the oldest beyond it is declined."""
+"""Open offers per contact; beyond that, the oldest is declined."""
 
 _DAY_MS: Final = 24 * 3600 * 1000
 _GIVEN_UP_AFTER_MS: Final = 14 * _DAY_MS
 _KEPT: Final = 5000
-"""Transfers that are remembered once they are over."""
+"""The number of finished transfers that are kept."""
 
 _MOST_TAKEN: Final = 500
-"""Files of one contact that are taken without asking in a day."""
+"""Files accepted without asking, per contact and day."""
 
 _TOO_LARGE: Final = 2**63
-"""For SQLite."""
+"""The first integer that SQLite cannot store."""
 
 _REFUSAL_OF: Final = {
     TransferState.DECLINED: Refusal.DECLINED,
@@ -55,7 +55,7 @@ _REFUSAL_OF: Final = {
 }
 
 OpenTalk = Callable[[str, Callable[[FileTalk], None], OnFailed], None]
-"""Passes the conversation with a contact to the function, once the contact's key is known."""
+"""Passes a conversation to the callback, once the contact's key is known."""
 
 
 class Transfers:
@@ -102,7 +102,7 @@ class Transfers:
         open_talk: OpenTalk,
         withdraw: Callable[[str, str], None],
     ) -> None:
-        """Use these conversations, and go on with what the last node of the account has begun.
+        """Use these conversations, and resume the transfers of the account's last node.
 
         `talk_with(contact)` returns the conversation with a contact, if it has a pinned key;
         `withdraw(contact, uid)` cancels a line that has not been delivered.
@@ -137,8 +137,8 @@ class Transfers:
     ) -> None:
         """Offer a file or folder, by that name or its own.
 
-        Once that is on disk, `then` gets the transfer, the number of its line, and what was found.
-        What is offered to the contact already, and has not changed, is not offered again.
+        Once the offer is on disk, `then` gets the transfer, the number of its line, and the scan.
+        An unchanged file that is already offered to the contact is not offered again.
         """
         if contact == self._around.username:
             raise UsageError("a file can be sent to somebody else only")
@@ -179,12 +179,12 @@ class Transfers:
         return self._activities.shown(kept), line
 
     def _note_old(self, contact: str) -> None:
-        """Tell why what we offer to a contact with an older program does not move."""
+        """Show why transfers to a contact with an older program wait."""
         for kept in self._store.in_state(TransferState.OFFERED, contact, outgoing=True):
             self._activities.waits(kept, f"{contact} must update p2pchat first")
 
     def get(self, number: int, folder: str = "") -> None:
-        """Receive what a contact offers, into that folder; again, if it has failed."""
+        """Receive an offered file into that folder; a failed transfer is retried."""
         kept = self._known(number, outgoing=False)
         if kept.state is TransferState.DONE:
             raise UsageError(f"it is here already: {kept.path}")
@@ -203,21 +203,21 @@ class Transfers:
         self._accept(kept, folder)
 
     def decline(self, number: int) -> None:
-        """Decline an offer, or give up receiving it."""
+        """Decline an offer, or stop receiving it."""
         kept = self._known(number, outgoing=False)
         if kept.is_over:
             raise UsageError(f"it is over: {kept.state.value}")
         self._refuse(kept, TransferState.DECLINED)
 
     def cancel(self, number: int) -> None:
-        """End a transfer in either direction for good."""
+        """Cancel a transfer in either direction."""
         kept = self._known(number, outgoing=None)
         if kept.is_over:
             raise UsageError(f"it is over: {kept.state.value}")
         self._refuse(kept, TransferState.CANCELLED)
 
     def number_for(self, contact: str | None, number: int) -> int:
-        """Return the number, or if it is 0 that of the contact's last open offer."""
+        """Return the number itself, or if it is 0, that of the contact's last open offer."""
         if number:
             return number
         offered = self._store.in_state(TransferState.OFFERED, contact, outgoing=False)
@@ -228,7 +228,7 @@ class Transfers:
     # What conversations report
 
     def needs_link(self, contact: str) -> bool:
-        """Return whether a link to the contact is needed: something is wanted, or to be told."""
+        """Return whether a link is needed: to receive, or to report an outcome."""
         if self._receiving.needs_link(contact):
             return True
         if contact not in self._store.to_tell:
@@ -238,15 +238,15 @@ class Transfers:
 
     @property
     def concerned(self) -> set[str]:
-        """The contacts of whom something is wanted, or to whom something is to be told."""
+        """The contacts to receive from, or to report an outcome to."""
         return self._receiving.senders | self._store.to_tell
 
     def uses_link(self, contact: str) -> bool:
-        """Return whether a link to the contact must stay: something moves, or is wanted."""
+        """Return whether the link to the contact must stay open."""
         return self.needs_link(contact) or self._giving.is_running_with(contact)
 
     def offered(self, talk: FileTalk, lines: Sequence[KeptLine]) -> None:
-        """Look whether new lines of the contact offer something, and decide about it."""
+        """Handle the offers in new lines of the contact."""
         is_any = False
         for line in lines:
             kept = self._store.find(talk.contact, talk.key, line.uid, outgoing=False)
@@ -257,7 +257,7 @@ class Transfers:
             self._limit(talk.contact)
 
     def linked(self, talk: FileTalk) -> None:
-        """Go on with the contact on a new link."""
+        """Resume the transfers with the contact on a new link."""
         for kept in self._store.untold(talk.contact, talk.key):
             self._tell(talk, kept)
         for kept in self._store.in_state(TransferState.OFFERED, talk.contact, outgoing=False):
@@ -268,11 +268,11 @@ class Transfers:
         self._receiving.linked(talk)
 
     def path_changed(self, talk: FileTalk) -> None:
-        """Note that the conversation has moved to a better link."""
+        """Handle the move of the conversation to a better link."""
         self._receiving.path_changed(talk)
 
     def unlinked(self, contact: str) -> None:
-        """Note that there is no link to the contact any more."""
+        """Handle the loss of the link to the contact."""
         self._receiving.unlinked(contact)
 
     def hear(self, talk: FileTalk, message: Message) -> bool:
@@ -295,7 +295,7 @@ class Transfers:
         return True
 
     def drop(self, contact: str, why: str) -> None:
-        """Stop everything with a contact who was blocked or has another key."""
+        """End all transfers with a contact who was blocked or has another key."""
         self._giving.stop_all(contact)
         self._receiving.drop(contact, why)
         for kept in self._store.in_state(TransferState.OFFERED, contact, outgoing=False):
@@ -303,7 +303,7 @@ class Transfers:
         self._store.tell_nothing(contact)
 
     def close(self) -> None:
-        """Stop everything that moves; it goes on with the next node of the account."""
+        """Stop the running transfers; the next node of the account resumes them."""
         self._receiving.stop_all()
         self._giving.stop_all()
         self._around.data_links.close()
@@ -322,7 +322,7 @@ class Transfers:
             self._receiving.hear_no(theirs, message)
 
     def _decide(self, talk: FileTalk, kept: KeptTransfer, *, again: bool = False) -> None:
-        """Decide about an offer; `again`: the user has seen it, unless it is taken or refused."""
+        """Decide about an offer; `again`: it was shown to the user before."""
         contact = self._around.contacts.get(talk.contact)
         accepted = self._store.accepted_since(talk.contact, now_ms() - _DAY_MS)
         today = sum(one.offer.size for one in accepted)
@@ -359,7 +359,7 @@ class Transfers:
         self._receiving.want(wanted)
 
     def _refuse(self, kept: KeptTransfer, state: TransferState) -> None:
-        """End a transfer on our side, and tell the other one, now or later."""
+        """End a transfer on our side, and tell the contact now or later."""
         talk = self._talk_with(kept.username)
         is_there = talk is not None and talk.key == kept.key
         if kept.outgoing:
@@ -375,7 +375,7 @@ class Transfers:
         talk.look_for_link()
 
     def _tell(self, talk: FileTalk, kept: KeptTransfer) -> None:
-        """Tell the contact how a transfer has ended; it answers that it knows."""
+        """Report the outcome of a transfer to the contact, which acknowledges it."""
         if kept.state is TransferState.DONE:
             if not kept.outgoing and kept.root is not None:
                 talk.send(FileDone(kept.uid, kept.root))

@@ -74,8 +74,9 @@ class Desk:
 
 
 class End(NamedTuple):
-    """The end of an errand: why the mailbox took nothing more, and for how many seconds it need not
-    be tried again. `is_slow`: it need only be waited for.
+    """Why an errand ended, and for how many seconds the mailbox need not be tried again.
+
+    `is_slow`: whether it is enough to wait and try again.
     """
 
     why: str = ""
@@ -113,7 +114,7 @@ class Errand:
         self._careful(lambda _: self._step())(None)
 
     def renumbered(self) -> None:
-        """Note that lines have other numbers now: a run under way is taken back."""
+        """Record that lines have other numbers now: a run under way is taken back."""
         self._serial += 1
 
     def hold(self) -> None:

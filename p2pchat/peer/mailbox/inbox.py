@@ -1,4 +1,4 @@
-"""Takes what was left in our mailbox: each run once, and only while there is no link.
+"""Receives the runs left in our mailbox: each once, and only while there is no link.
 
 What cannot be opened, or is not from a contact, is deleted and counted: its sender leaves it anew.
 Nothing is deleted at the registry before it is on our disk.
@@ -98,32 +98,32 @@ class Inbox:
         """How many were deleted because they could not be opened, or were from no contact."""
 
     def logged_in(self, registry: bytes, waiting: int) -> None:
-        """Note the id of the registry, and how many runs wait there; fetch them."""
+        """Record the id of the registry, and how many runs wait there; fetch them."""
         self._registry = registry
         self._is_busy = False
         self.held = 0
         self.note_waiting(waiting)
 
     def offline(self) -> None:
-        """Note that nothing can be fetched."""
+        """Record that nothing can be fetched."""
         self._registry = None
         self._is_busy = False
         if self._timer is not None:
             self._timer.cancel()
 
     def note_waiting(self, waiting: int) -> None:
-        """Note how many runs wait, as the registry reports; fetch them."""
+        """Record how many runs wait, as the registry reports; fetch them."""
         self.waiting = waiting
         if waiting:
             self.fetch()
 
     def look_again(self) -> None:
-        """Fetch what could not be taken before: a link has ended, or there is room."""
+        """Fetch runs that could not be received before: a link has ended, or there is room."""
         if self.held:
             self.fetch()
 
     def fetch(self) -> None:
-        """Take what waits."""
+        """Receive the waiting runs."""
         if self._registry is None:
             return
         self._is_wanted = True
@@ -188,7 +188,7 @@ class Inbox:
         self._next()
 
     def _take(self, sealed: bytes) -> bool:
-        """Take a run; return whether it may be deleted."""
+        """Receive a run; return whether it may be deleted."""
         digest, number = hashlib.sha256(sealed).digest(), number_of(sealed)
         if self._store.is_taken(digest):
             return True  # our request to delete it was lost, or the registry repeats itself
@@ -217,7 +217,7 @@ class Inbox:
         return True
 
     def _take_run(self, talk: Talk, run: Run, digest: bytes, number: bytes) -> bool:
-        """Take what is new in a run; return whether it may be deleted."""
+        """Receive the new lines of a run; return whether it may be deleted."""
         now = int(self._wall())
 
         def also() -> None:
@@ -264,7 +264,7 @@ class Inbox:
             self._on_pass(run.sender)
 
     def _failed(self, error: P2PError) -> None:
-        """Stop; the next login or news begins anew."""
+        """Stop; the next login or notification begins again."""
         self._is_busy = False
         if isinstance(error, SlowedDown):
             self._fetch_later(error.seconds)

@@ -35,13 +35,13 @@ class Leaving:
         self._told: set[tuple[str, str]] = set()  # refusals that the user knows of
 
     def logged_in(self, registry: bytes) -> None:
-        """Note the id of the registry, which keeps mailboxes."""
+        """Record the id of the registry, which keeps mailboxes."""
         self._registry = registry
         self._refused.clear()
         self._told.clear()
 
     def offline(self) -> None:
-        """Note that nothing can be left."""
+        """Record that nothing can be left."""
         self._registry = None
         errands, self._errands = self._errands, {}
         for errand in errands.values():
@@ -87,13 +87,13 @@ class Leaving:
         self._held[contact] -= 1
 
     def renumbered(self, contact: str) -> None:
-        """Note that lines to a contact have other numbers now."""
+        """Record that lines to a contact have other numbers now."""
         errand = self._errands.get(contact)
         if errand is not None:
             errand.renumbered()
 
     def try_again(self, contact: str) -> None:
-        """Try a mailbox again that has refused something, unless it must be waited for."""
+        """Retry a mailbox that has refused something, unless a pause is pending."""
         if contact not in self._slow:
             self._refused.pop(contact, None)
 

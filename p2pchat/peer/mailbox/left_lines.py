@@ -60,7 +60,7 @@ class LeftLines:
             self.take_back([run.id for run in done])
 
     def renumbered(self, talk: Talk) -> None:
-        """Take back the runs whose lines have other numbers now: they will be left anew."""
+        """Withdraw the runs whose lines have other numbers now: they will be left again."""
         runs = self.of(talk.contact, talk.key)
         self._forget(runs)
         self.take_back([run.id for run in runs])
@@ -70,7 +70,7 @@ class LeftLines:
         self._forget([run for runs in self._runs.values() for run in runs])
 
     def keep_only(self, contact: str, key: bytes | None) -> None:
-        """Take back the runs left for other keys of a contact than that one."""
+        """Withdraw the runs left for other keys of a contact than that one."""
         runs = [
             run
             for (username, other), each in self._runs.items()
@@ -83,7 +83,7 @@ class LeftLines:
     def take_back(
         self, ids: Sequence[bytes], then: Callable[[set[bytes]], None] = lambda _: None
     ) -> None:
-        """Take runs back; `then` gets the ids of those that were still there, and no longer are."""
+        """Withdraw runs; `then` gets the ids of those that were still there, and no longer are."""
 
         def answered(answer: Message) -> None:
             assert isinstance(answer, BoxUndoResult)
@@ -105,7 +105,7 @@ class LeftLines:
         ask_next()
 
     def take_back_all(self, talk: Talk, then: Callable[[int], None]) -> None:
-        """Take back what was left for a contact.
+        """Withdraw what was left for a contact.
 
         `then` gets the number up to which lines may have been fetched, 0 if there are none.
         """

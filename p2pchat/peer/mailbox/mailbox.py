@@ -118,7 +118,7 @@ class Mailbox:
         return MailboxState(self._own_box.is_on, self._is_kept, inbox.waiting, inbox.unreadable)
 
     def online(self, grant: MailboxGrant | None) -> None:
-        """Note that we are logged in, and what the registry says about our mailbox."""
+        """Record that we are logged in, and what the registry says about our mailbox."""
         self.offline()
         if grant is None:
             self._guarded(self._left.forget_all)()
@@ -127,7 +127,7 @@ class Mailbox:
         self._guarded(partial(self._logged_in, grant))()
 
     def offline(self) -> None:
-        """Note that we are logged out."""
+        """Record that we are logged out."""
         self._is_kept = False
         for timer in (self._timer, self._check):
             if timer is not None:
@@ -147,7 +147,7 @@ class Mailbox:
         self._own_box.turn(on=on)
 
     def trust_changed(self, contact: str, key: bytes | None) -> None:
-        """Note that a contact was blocked or unblocked, or has that other key: passes end.
+        """Record that a contact was blocked or unblocked, or has that other key: passes end.
 
         What was left for another key is taken back.
         """
@@ -174,7 +174,7 @@ class Mailbox:
         self._guarded(keep)()
 
     def linked(self, talk: Talk) -> None:
-        """Note a new link: the position sent on it is the answer to what was left."""
+        """Record a new link: the position sent on it is the answer to what was left."""
 
         def note() -> None:
             passes = self._store.passes(talk.contact, talk.key)
@@ -186,16 +186,16 @@ class Mailbox:
         self._guarded(note)()
 
     def look_again(self) -> None:
-        """Take what could not be taken before, as a link has ended or there is room."""
+        """Retry runs that could not be received before, as a link has ended or there is room."""
         self._guarded(self._inbox.look_again)()
         self.look()
 
     def delivered(self, talk: Talk) -> None:
-        """Note that lines of ours are delivered."""
+        """Record that lines of ours are delivered."""
         self._guarded(partial(self._left.delivered, talk))()
 
     def renumbered(self, talk: Talk) -> None:
-        """Note that waiting lines have other numbers."""
+        """Record that waiting lines have other numbers."""
         self._leaving.renumbered(talk.contact)
         self._guarded(partial(self._left.renumbered, talk))()
         self.look()
@@ -217,11 +217,11 @@ class Mailbox:
             self._guarded(partial(self._leaving.leave, talk, then))()
 
     def pause_of(self, talk: Talk) -> float:
-        """Return the seconds for which a contact's mailbox takes nothing, as far as is known."""
+        """Return for how many seconds a contact's mailbox is known to accept nothing."""
         return max(0.0, self._leaving.refused_until(talk) - self._loop.now())
 
     def take_back(self, talk: Talk, then: Callable[[int], None]) -> None:
-        """Take back what was left for a contact, for good.
+        """Withdraw what was left for a contact, for good.
 
         `then` gets the number up to which lines may have been fetched already, 0 if none; until it
         has returned, nothing is left. It may raise StorageError.

@@ -101,7 +101,7 @@ class OwnBox:
         self.renew()
 
     def offline(self) -> None:
-        """Note that the registry cannot be told anything."""
+        """Record that the registry cannot be told anything."""
         self._grant = None
 
     def turn(self, *, on: bool) -> None:
@@ -142,7 +142,7 @@ class OwnBox:
             self._later(0, self._publish_passes)
 
     def note_used(self, number: bytes) -> None:
-        """Note that a one-time prekey was used; publish more if few are left."""
+        """Record that a one-time prekey was used; publish more if few are left."""
         self._there.pop(number, None)
         if len(self._one_time) <= _FEW:
             self.renew()

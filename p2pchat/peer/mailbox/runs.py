@@ -61,7 +61,7 @@ def split(acked: Position, waiting: Iterable[KeptLine]) -> Iterator[Lines]:
 def judge(
     ours: Position, after: Position, lines: Sequence[ChatText]
 ) -> tuple[Verdict, list[ChatText]]:
-    """Return what becomes of a run, and which of its lines are to be taken.
+    """Return the decision about a run, and which of its lines to receive.
 
     `ours` is our position in the sender's lines, `after` the one before the run. Numbers alone are
     not enough: another copy of the sender's disk may have given them to other lines.

@@ -51,4 +51,4 @@ class Talk(Protocol):
         lines: Sequence[ChatText],
         also: Callable[[], None],
     ) -> Verdict:
-        """Take what is new in a run; see `ChatSession.take_run`."""
+        """Receive the new lines of a run; see `ChatSession.take_run`."""

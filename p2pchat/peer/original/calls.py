@@ -182,7 +182,7 @@ class OriginalCalls:
             link.close()
 
     def silent_gone(self, host: str) -> None:
-        """Note that the last silent link from a host has ended."""
+        """Record that the last silent link from a host has ended."""
         if self._chat is not None and self.chats_with_host(host):
             self._chat.nothing_to_hear()
 

@@ -142,14 +142,14 @@ class ClearChat:
             self._end(None)
 
     def cannot_call_back(self, error: P2PError) -> None:
-        """Note that the link to send on could not be opened.
+        """Record that the link to send on could not be opened.
 
         The chat ends with that error once nothing more is to be received.
         """
         self._cannot_speak(error)
 
     def nothing_to_hear(self) -> None:
-        """Note that the connection that the contact opened back has ended silently."""
+        """Record that the connection that the contact opened back has ended silently."""
         if self._hearing is None:
             self._nothing_to_hear = True
             if self._state is _State.LAST_WORDS:

@@ -36,7 +36,7 @@ class AwayStatus:
         return contact in self._theirs and self._theirs[contact].value
 
     def be(self, *, idle: bool) -> None:
-        """Note that our user has gone away or is back, and send that to the linked contacts."""
+        """Record that our user has gone away or is back, and send that to the linked contacts."""
         if idle != self.ours:
             self.ours = idle
             for link in self._links():

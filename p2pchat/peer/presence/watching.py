@@ -34,11 +34,11 @@ class Watching:
         self._online, self._names = True, {}
 
     def offline(self) -> None:
-        """Note that we are logged out; the last reports are kept."""
+        """Record that we are logged out; the last reports are kept."""
         self._online = False
 
     def take(self, sighting: PresenceUpdate) -> bool:
-        """Note a report of the registry; return False for a user who is not watched."""
+        """Record a report of the registry; return False for a user who is not watched."""
         if sighting.username not in self._names:
             return False
         self._sightings[sighting.username] = sighting.result

@@ -198,7 +198,7 @@ class Lan:
         return None
 
     def _is_new(self, question: Question) -> bool:
-        """Note a question to us; return whether it is neither old nor a recording."""
+        """Record a question to us; return whether it is neither old nor a recording."""
         minutes = self._minutes
         while self._heard:
             nonce, minute = next(iter(self._heard.items()))

@@ -1,8 +1,8 @@
-"""The move from a circuit to a direct link, of a conversation or of a file's bytes (PROTOCOL,
+"""Moves a conversation or a data link from a circuit to a direct link (PROTOCOL,
 "Leaving a circuit").
 
-One of the two ends, the initiator, begins, and decides which link is used. Knows neither lines nor
-files: whoever used the circuit moves to the link that is passed to it.
+One end, the initiator, begins and chooses the link; the owner of the circuit then moves to it.
+Handles neither lines nor files.
 """
 
 import math
@@ -56,12 +56,12 @@ class Rounds:
         return now - self._last >= _PAUSES[min(self._count, len(_PAUSES)) - 1] * _TOLERANCE
 
     def note(self, now: float) -> None:
-        """Note that a trial begins."""
+        """Record that a trial begins."""
         self._count += 1
         self._last = now
 
     def reset(self) -> None:
-        """Note that a direct link has lasted."""
+        """Record that a direct link has lasted."""
         self._count = 0
 
 
@@ -164,7 +164,7 @@ class Upgrade:
         self._state = _State.OVER
 
     def moved(self) -> None:
-        """Note that the conversation has moved to a link on which the contact has called."""
+        """Record that the conversation has moved to a link on which the contact has called."""
         self._stop_timer()
         self._state = _State.MOVED
         self._timer = self._loop.call_later(_AFTERGLOW, self.close)

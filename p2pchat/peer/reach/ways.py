@@ -186,7 +186,7 @@ class _Race:
         self._start = self._loop.call_later(seconds, self._begin_next)
 
     def rule_out(self, name: str, why: str) -> None:
-        """Note why a way is not even begun."""
+        """Record why a way is not even begun."""
         self._errors[name] = Unreachable(why, reason=why)
 
     def close(self) -> None:

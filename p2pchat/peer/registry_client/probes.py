@@ -146,7 +146,7 @@ class Probes:
         return mapping
 
     def local_network(self) -> None:
-        """Send a question that nobody can answer to the local network; wait until it arrives here.
+        """Send an unanswerable query to the local network; wait until it arrives here.
 
         Raise BindError if another program has the port, TimedOut if it is not heard.
         """

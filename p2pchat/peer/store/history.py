@@ -101,7 +101,7 @@ class History:
         return {line.uid: line for line in lines}
 
     def with_offers(self, lines: Sequence[KeptLine]) -> list[KeptLine]:
-        """Return lines of ours with the files that they offer, except offers that are over."""
+        """Return our lines with the files they offer, except finished offers."""
         found = []
         with self._store.errors():
             for line in lines:

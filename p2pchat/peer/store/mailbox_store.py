@@ -14,7 +14,7 @@ from p2pchat.peer.store.models import Account
 from p2pchat.storage import SqliteFile, as_bytes
 
 _REMEMBERED_FOR: Final = 60 * 24 * 3600
-"""Seconds for which a run that was taken is known again."""
+"""Seconds for which a received run is remembered."""
 
 
 class KeptPrekey(NamedTuple):
@@ -80,7 +80,7 @@ class MailboxStore:
         return next((as_bytes(digest) for (digest,) in self._rows(query)), None)
 
     def note_published(self, digest: bytes | None) -> None:
-        """Note the digest of the passes that the registry has."""
+        """Record the digest of the passes that the registry has."""
         self._execute(Account.update(passes=digest).where(self._account()))
 
     # Prekeys
@@ -105,7 +105,7 @@ class MailboxStore:
                 OwnPrekey.insert(**row).execute(self._store.database)
 
     def delete_old(self, now: int, expired_before: int) -> None:
-        """Delete prekeys that expired before that time, and forget runs taken long ago."""
+        """Delete prekeys that expired before that time, and forget runs received long ago."""
         old = self._prekeys & (OwnPrekey.expires_at < expired_before)
         self._execute(OwnPrekey.delete().where(old))
         self._execute(TakenRun.delete().where(TakenRun.at < now - _REMEMBERED_FOR))
@@ -170,12 +170,12 @@ class MailboxStore:
         self._execute(LeftRun.insert(**row).on_conflict_replace())
 
     def forget_left(self, ids: Sequence[bytes]) -> None:
-        """Forget runs that were received or taken back, or that are to be left anew."""
+        """Forget runs that were received or taken back, or that are to be left again."""
         if ids:
             self._execute(LeftRun.delete().where(LeftRun.id.in_(list(ids))))
 
     def note_left(self, ids: Sequence[bytes], *, now: int, there: bool) -> None:
-        """Note that runs are in their mailboxes now, or are not."""
+        """Record that runs are in their mailboxes now, or are not."""
         if not ids:
             return
         which = LeftRun.id.in_(list(ids))
@@ -192,7 +192,7 @@ class MailboxStore:
         return bool(self._rows(TakenRun.select(TakenRun.at).where(TakenRun.digest == digest)))
 
     def take(self, digest: bytes, number: bytes, now: int) -> None:
-        """Note that a run was dealt with, and delete the prekey of that number if it is used up.
+        """Record that a run was dealt with, and delete the prekey of that number if it is used up.
 
         It may be called within the transaction that stores the lines of the run.
         """
@@ -202,7 +202,7 @@ class MailboxStore:
             rows("DELETE FROM own_prekey WHERE number = ? AND one_time", (number,))
 
     def owe_answer(self, username: str, key: bytes) -> None:
-        """Note that a contact is to be told how far we have received; see `take`."""
+        """Record that a contact is to be told how far we have received; see `take`."""
         self._passes.pop((username, key), None)
         with self._store.errors():
             self._store.rows(_ANSWER, (self._registry, username, key))

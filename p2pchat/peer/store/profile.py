@@ -111,7 +111,7 @@ class Profile:
         self._store.rows("PRAGMA query_only = ON")
 
     def note_account(self, registry: str, username: str) -> None:
-        """Note that this account is ours and was used now."""
+        """Record that this account is ours and was used now."""
         self._execute(
             Account.insert(
                 registry=registry, username=username, used_at=time.time_ns()

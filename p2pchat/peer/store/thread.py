@@ -205,7 +205,7 @@ class Thread:
                 self._begin_transfer(line.uid, line.offer, outgoing=outgoing)
 
     def _begin_transfer(self, uid: str, offer: Offer, *, outgoing: bool) -> None:
-        """Store what a line offers; ours was prepared before, perhaps for another key."""
+        """Store a line's offer; ours was prepared before, perhaps for another key."""
         if outgoing:
             registry, username, key = self._scope
             self._store.rows(_OFFERED, (key, TransferState.OFFERED, registry, username, uid))

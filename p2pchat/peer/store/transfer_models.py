@@ -7,12 +7,12 @@ class Transfer(peewee.Model):
     """A file or folder that a contact or we have offered in the line `uid`.
 
     - `offer`: the encoded offer, with all bytes of a small file.
-    - `listing`: of a folder: its files; of one that we offer, with what identifies their versions.
-    - `path`: of ours, what is sent; of a contact's, the folder chosen for it, later its own path.
+    - `listing`: the list of a folder's files; for our offers, all files with their stamps.
+    - `path`: the file to send; or the chosen target folder, later the path of the received file.
     - `state`: see protocol.client.transfers.TransferState; `reason`: why it ended so.
     - `pieces`: how many have been received.
-    - `root`: over what was received, as its sender is told.
-    - `told`: the other side knows how it ended.
+    - `root`: the root of the received file, reported to the sender.
+    - `told`: whether the contact has acknowledged the outcome.
     - `at`: when it was offered or accepted by our clock, in milliseconds since the epoch.
     """
 

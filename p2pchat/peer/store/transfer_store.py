@@ -1,7 +1,7 @@
-"""What the profile keeps about transfers of files at one registry.
+"""The profile's stored file transfers at one registry.
 
-A transfer begins in the transaction that writes its line (see `thread`). Knows neither files nor
-links. Every method may raise StorageError; times are in milliseconds since the epoch.
+A transfer is inserted in the transaction that writes its line (see `thread`). Accesses neither
+files nor links. Every method may raise StorageError; times are in milliseconds since the epoch.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from p2pchat.wall_clock import now_ms
 
 
 class KeptTransfer(NamedTuple):
-    """A transfer, except its list of files; see transfer_models.Transfer."""
+    """A stored transfer without its list of files; see transfer_models.Transfer."""
 
     id: int
     username: str
@@ -34,23 +34,23 @@ class KeptTransfer(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing follows."""
+        """Whether the transfer has ended."""
         return self.state in OVER
 
 
 _TOLD_WITHIN_MS: Final = 14 * 24 * 3600 * 1000
-"""After that, no link is sought any more only to tell a contact how a transfer has ended."""
+"""After that, no link is opened only to report an outcome to a contact."""
 
 _LATELY: Final = 100
 
 _BELIEVED_MS: Final = 10_000
-"""For which `to_tell` is not read again, though another process may delete rows."""
+"""Seconds for which `to_tell` is cached, though another process may delete rows."""
 
 _COLUMNS: Final = [getattr(Transfer, name) for name in KeptTransfer._fields]
 
 
 class TransferStore:
-    """The table of transfers. Only the account's node changes those that are not over."""
+    """The table of transfers. Only the account's node changes unfinished ones."""
 
     def __init__(self, store: SqliteFile, registry: str) -> None:
         self._store = store
@@ -61,7 +61,7 @@ class TransferStore:
 
     @property
     def to_tell(self) -> set[str]:
-        """The contacts who do not know how a recent transfer has ended."""
+        """The contacts who have not acknowledged the outcome of a recent transfer."""
         if self._to_tell is None or now_ms() > self._to_tell_until:
             self._to_tell_until = now_ms() + _BELIEVED_MS
             since = now_ms() - _TOLD_WITHIN_MS
@@ -73,7 +73,7 @@ class TransferStore:
     def prepare(
         self, username: str, key: bytes, uid: str, offer: Offer, path: str, listing: bytes | None
     ) -> int:
-        """Store a transfer of ours whose line will follow; return its id."""
+        """Store an outgoing transfer before its line is written; return its id."""
         new = Transfer.insert(
             registry=self._registry,
             username=username,
@@ -90,7 +90,7 @@ class TransferStore:
             return int(new.execute(self._store.database))
 
     def drop_prepared(self) -> None:
-        """Forget what was prepared by a node that died before its line was written."""
+        """Delete prepared transfers of a node that died before writing their lines."""
         unwritten = self._here & (Transfer.state == TransferState.PREPARING)
         self._execute(Transfer.delete().where(unwritten))
 
@@ -103,7 +103,7 @@ class TransferStore:
         return next(iter(self._select(Transfer.id == transfer_id)), None)
 
     def find(self, username: str, key: bytes, uid: str, *, outgoing: bool) -> KeptTransfer | None:
-        """Return the transfer of that line; None if there is none."""
+        """Return the transfer offered in that line; None if there is none."""
         which = (Transfer.username == username) & (Transfer.key == key) & (Transfer.uid == uid)
         return next(iter(self._select(which & (Transfer.outgoing == outgoing))), None)
 
@@ -117,19 +117,19 @@ class TransferStore:
     def in_state(
         self, state: TransferState, username: str | None = None, *, outgoing: bool
     ) -> list[KeptTransfer]:
-        """Return the transfers in a state, oldest first: of one contact, or of all."""
+        """Return the transfers in a state, oldest first, with one contact or with all."""
         which = (Transfer.state == state) & (Transfer.outgoing == outgoing)
         if username is not None:
             which &= Transfer.username == username
         return self._select(which)
 
     def untold(self, username: str, key: bytes) -> list[KeptTransfer]:
-        """Return those that are over without the contact knowing."""
+        """Return the ended transfers whose outcome the contact has not acknowledged."""
         which = (Transfer.username == username) & (Transfer.key == key) & ~Transfer.told
         return self._select(which & Transfer.state.in_(list(OVER)))
 
     def void(self, transfers: Sequence[KeptTransfer]) -> set[str]:
-        """Return the ids of those of our lines that will not be delivered, with their offers."""
+        """Return the ids of lines whose offers will not be delivered."""
         uids = [one.uid for one in transfers if one.outgoing and not one.is_over]
         marks = ", ".join("?" * len(uids))
         with self._store.errors():
@@ -142,13 +142,13 @@ class TransferStore:
         return next((as_bytes(data) for (data,) in self._rows(query)), None)
 
     def accepted_since(self, username: str, at: int) -> list[KeptTransfer]:
-        """Return the contact's offers that were accepted since that time, whatever they became."""
+        """Return the contact's offers accepted since that time, whatever their state."""
         which = (Transfer.username == username) & ~Transfer.outgoing & (Transfer.at >= at)
         open_ones = (TransferState.OFFERED, TransferState.DECLINED)
         return self._select(which & Transfer.state.not_in(list(open_ones)))
 
     def ended_lately(self) -> list[KeptTransfer]:
-        """Return the last transfers of contacts that are over, except those that may be retried."""
+        """Return the last incoming transfers that have ended, except those that may be retried."""
         states = (TransferState.DONE, TransferState.DECLINED, TransferState.CANCELLED)
         return [one for one in self.all(_LATELY) if not one.outgoing and one.state in states]
 
@@ -161,7 +161,7 @@ class TransferStore:
             return int(query.count(self._store.database))
 
     def drop_old(self, most: int) -> None:
-        """Forget the oldest of those that are over, beyond so many."""
+        """Delete the oldest ended transfers beyond `most`."""
         newest = Transfer.select(Transfer.id).where(self._here).order_by(Transfer.id.desc())
         with self._store.errors():
             ids = [
@@ -173,12 +173,12 @@ class TransferStore:
             self._execute(Transfer.delete().where(old))
 
     def update(self, transfer_id: int, **fields: Any) -> None:
-        """Change fields of a transfer; see transfer_models.Transfer."""
+        """Update fields of a transfer; see transfer_models.Transfer."""
         self._to_tell = None
         self._execute(Transfer.update(**fields).where(Transfer.id == transfer_id))
 
     def tell_nothing(self, username: str) -> None:
-        """Note that a contact need not be told how transfers have ended."""
+        """Mark all outcomes as acknowledged by a contact."""
         self._to_tell = None
         which = self._here & (Transfer.username == username) & Transfer.state.in_(list(OVER))
         self._execute(Transfer.update(told=True).where(which))

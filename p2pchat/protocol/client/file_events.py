@@ -1,4 +1,4 @@
-"""The events of a node about files that are sent and received."""
+"""The events of a node about file transfers."""
 
 from p2pchat.errors import P2PError
 from p2pchat.protocol.client.node_event import NodeEvent
@@ -7,7 +7,7 @@ from p2pchat.protocol.client.node_event import NodeEvent
 class FileOffered(NodeEvent, frozen=True):
     """The contact offers a file, or a folder with `files` files; `id` is the transfer's number.
 
-    `name` is safe to show. `taken`: it is received without asking.
+    `name` is safe to show. `taken`: whether it is accepted without asking.
     """
 
     contact: str
@@ -19,7 +19,7 @@ class FileOffered(NodeEvent, frozen=True):
 
 
 class FileProgress(NodeEvent, frozen=True):
-    """So many bytes of a file are there; `rate` in bytes a second."""
+    """So many bytes of a file have arrived; `rate` in bytes per second."""
 
     contact: str
     id: int
@@ -30,7 +30,7 @@ class FileProgress(NodeEvent, frozen=True):
 
 
 class FileWaiting(NodeEvent, frozen=True):
-    """A transfer waits; it goes on by itself."""
+    """A transfer waits; it will continue without user action."""
 
     contact: str
     id: int
@@ -39,7 +39,7 @@ class FileWaiting(NodeEvent, frozen=True):
 
 
 class FileReceived(NodeEvent, frozen=True):
-    """A file or folder of the contact is here, verified; `sum` is the root over its bytes."""
+    """A contact's file or folder was received and verified; `sum` is its root."""
 
     contact: str
     id: int
@@ -49,7 +49,7 @@ class FileReceived(NodeEvent, frozen=True):
 
 
 class FileDelivered(NodeEvent, frozen=True):
-    """A file or folder of ours is at the contact, verified; `sum` is the root over its bytes."""
+    """Our file or folder was received and verified by the contact; `sum` is its root."""
 
     contact: str
     id: int
@@ -58,7 +58,7 @@ class FileDelivered(NodeEvent, frozen=True):
 
 
 class FileDeclined(NodeEvent, frozen=True):
-    """The contact does not want what we offered."""
+    """The contact declined our offer."""
 
     contact: str
     id: int
@@ -66,7 +66,7 @@ class FileDeclined(NodeEvent, frozen=True):
 
 
 class FileFailed(NodeEvent, frozen=True):
-    """A transfer has ended without success."""
+    """A transfer failed."""
 
     contact: str
     id: int

@@ -6,9 +6,10 @@ from p2pchat.protocol.messages import check_seconds
 
 
 class Transfers(Result, frozen=True, tag="transfers"):
-    """Transfers of files, oldest first.
+    """File transfers, oldest first.
 
-    `skipped`: links and devices of an offered folder, left out; `renamed`: names made safe.
+    `skipped`: the number of symbolic links and devices left out of an offered folder; `renamed`:
+    the number of names that were made safe.
     """
 
     transfers: tuple[Transfer, ...]
@@ -19,8 +20,8 @@ class Transfers(Result, frozen=True, tag="transfers"):
 class SendFile(Order[Transfers], frozen=True, tag="send_file"):
     """Offer a file or folder, by its full path, under its own name or another one.
 
-    Answered with the transfer once the offer is on disk; with `wait`, once the contact's node has
-    acknowledged it, and it fails if that takes more than `wait` seconds, as for `Send`.
+    The result is the transfer, once the offer is on disk. With `wait`, the result follows the
+    acknowledgement of the contact's node, or fails after `wait` seconds, as for `Send`.
     """
 
     to: str
@@ -34,9 +35,9 @@ class SendFile(Order[Transfers], frozen=True, tag="send_file"):
 
 
 class GetFile(Order[Done], frozen=True, tag="get_file"):
-    """Receive what is offered; `number` 0: the last offer of that user, or of all.
+    """Receive an offered file; `number` 0: the last offer of that user, or of any user.
 
-    `folder`: the full path of the folder for it; empty: the usual one.
+    `folder`: the absolute path of the target folder; empty: the default folder.
     """
 
     number: int = 0
@@ -45,17 +46,17 @@ class GetFile(Order[Done], frozen=True, tag="get_file"):
 
 
 class DeclineFile(Order[Done], frozen=True, tag="decline_file"):
-    """Decline what is offered; `number` and `user` as in GetFile."""
+    """Decline an offer; `number` and `user` as in GetFile."""
 
     number: int = 0
     user: str = ""
 
 
 class CancelFile(Order[Done], frozen=True, tag="cancel_file"):
-    """End a transfer for good."""
+    """Cancel a transfer."""
 
     number: int
 
 
 class ListFiles(Order[Transfers], frozen=True, tag="files"):
-    """List the transfers."""
+    """List the file transfers."""

@@ -36,8 +36,8 @@ UNDELIVERED: Final = (LineState.QUEUED, *TO_RETRY)
 class KeptLine(NamedTuple):
     """A stored line; `at` in milliseconds since the epoch; ids increase.
 
-    `until`: a waiting line is in the contact's mailbox, which keeps it until then, in seconds since
-    the epoch; 0: it is in none. `offer`: the file that it offers, if that is of interest.
+    `until`: when the contact's mailbox drops a waiting line, in seconds since the epoch; 0: the
+    line is in no mailbox. `offer`: the offered file, where it was asked for.
     """
 
     id: int

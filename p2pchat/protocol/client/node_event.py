@@ -1,4 +1,4 @@
-"""What all events of a node have in common."""
+"""The base class of all events of a node."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""What all orders of a client to its node have in common."""
+"""The base classes of the orders of a client, and of their results."""
 
 from typing import Generic, TypeVar
 

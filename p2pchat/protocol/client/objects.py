@@ -65,7 +65,7 @@ def mailbox_object(status: MailboxStatus) -> Object:
 
 
 def transfer_object(one: Transfer) -> dict[str, Any]:
-    """Return the object of a transfer of a file or folder."""
+    """Return a file transfer as a JSON object."""
     return {
         "transfer": one.id,
         "at": timestamp(one.at),

@@ -271,7 +271,7 @@ class ShowSafetyNumber(Order[SafetyNumber], frozen=True, tag="safety_number"):
 
 
 class Verify(Order[Done], frozen=True, tag="verify"):
-    """Note that the user has compared the safety number that was shown."""
+    """Record that the user has compared the safety number that was shown."""
 
     user: str
 

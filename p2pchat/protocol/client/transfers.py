@@ -1,4 +1,4 @@
-"""Transfers of files as clients of a node see them."""
+"""File transfers as the clients of a node see them."""
 
 from enum import StrEnum
 from typing import Final
@@ -7,15 +7,15 @@ import msgspec
 
 
 class TransferState(StrEnum):
-    """The state of a transfer on the disk."""
+    """The stored state of a transfer."""
 
     PREPARING = "preparing"
-    """Ours, before its line is in the outbox."""
+    """Outgoing; its line is not yet in the outbox."""
     OFFERED = "offered"
     WANTED = "wanted"
-    """The receiver's user has accepted it."""
+    """Accepted by the receiving user."""
     DONE = "done"
-    """The receiver has it, verified, under its name."""
+    """Received, verified and renamed."""
     DECLINED = "declined"
     CANCELLED = "cancelled"
     FAILED = "failed"
@@ -29,16 +29,17 @@ OVER: Final = frozenset(
         TransferState.FAILED,
     }
 )
-"""The states in which nothing follows, except by `p2p files retry`."""
+"""The final states; `p2p files get` may leave FAILED and DECLINED."""
 
 
 class Transfer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A transfer of a file, or of a folder, with a contact.
+    """The transfer of a file or folder to or from a contact.
 
-    `id`: its number for the user. `offer`: the id of the line that offers it. `name`: safe to show;
-    a folder's ends with a slash. `done`: bytes of `size` that are there. `rate`: bytes a second, if
-    it is moving. `why`: what it waits for, or why it has failed. `path`: of our file: that which is
-    sent, or that which was received. `at`: when it was offered, in milliseconds since the epoch.
+    `id`: the number that the user types. `offer`: the id of the line that offers it. `name`: safe
+    to show; a folder's ends with a slash. `done`: how many of `size` bytes have arrived. `rate`: in
+    bytes per second while bytes are moving. `why`: the reason for waiting or failure. `path`: the
+    path of the sent or received file on this machine. `at`: when it was offered or accepted, in
+    milliseconds since the epoch.
     """
 
     id: int
@@ -62,7 +63,7 @@ class Transfer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def shown_state(self) -> str:
-        """The state for the user."""
+        """The state as shown to the user."""
         if self.is_moving:
             return "moving"
         if self.why and self.state not in OVER:

@@ -1,7 +1,7 @@
-"""The frames of a data connection, which carries the bytes of a file.
+"""The frames of a data link, which carry the bytes of a file.
 
-Their payloads are raw bytes. A piece comes in frames of FRAME_BYTES, but for its last one, and its
-sum after it; so progress cannot be faked by single bytes. Does no I/O.
+Payloads are raw bytes. All frames of a piece but its last have FRAME_BYTES, so that a sender cannot
+fake progress with single bytes; the piece's sum follows. Does no I/O.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ class Kind(Enum):
     """The kind of a frame."""
 
     FILE_WAIT = "FILE_WAIT"
-    """The sender still reads what the receiver has."""
+    """Keep-alive: the sender still reads the pieces that the receiver has."""
     FILE_FROM = "FILE_FROM"
-    """The number of pieces that are not sent again, and the bytes of the list that follows."""
+    """The number of skipped pieces, and the length of the list that follows, in bytes."""
     FILE_LIST = "FILE_LIST"
-    """Bytes of a folder's list."""
+    """A chunk of a folder's list."""
     PIECE = "PIECE"
     """Bytes of the piece that is coming."""
     PIECE_SUM = "PIECE_SUM"
@@ -34,7 +34,7 @@ class Kind(Enum):
     FILE_END = "FILE_END"
     """That was all; this is the root."""
     FILE_GOT = "FILE_GOT"
-    """From the taker: so many pieces are here."""
+    """From the receiver: the number of verified pieces."""
     FILE_DONE = "FILE_DONE"
     """From the taker: the file is whole, verified, and has its name; this is the root."""
 
@@ -73,28 +73,28 @@ def frame(kind: Kind, payload: bytes) -> bytes:
 
 
 def piece_header(size: int) -> bytes:
-    """Return the header of a frame with `size` bytes of a piece, which the caller sends."""
+    """Return the header of a PIECE frame; the caller sends the `size` bytes of its payload."""
     return _WRITERS[Kind.PIECE].header(size)
 
 
 def got(pieces: int) -> bytes:
-    """Return the frame that says how many pieces are here."""
+    """Return a FILE_GOT frame with the number of verified pieces."""
     return frame(Kind.FILE_GOT, pieces.to_bytes(_COUNT_BYTES, "big"))
 
 
 def count_in(payload: bytes) -> int:
-    """Return the number of pieces in such a frame."""
+    """Return the number of pieces in a FILE_GOT frame."""
     return int.from_bytes(payload, "big")
 
 
 def start_from(pieces: int, list_bytes: int) -> bytes:
-    """Return the frame that says with which piece the sender begins, after how long a list."""
+    """Return a FILE_FROM frame: the first piece to be sent, and the length of the list."""
     payload = pieces.to_bytes(_COUNT_BYTES, "big") + list_bytes.to_bytes(_COUNT_BYTES, "big")
     return frame(Kind.FILE_FROM, payload)
 
 
 def start_in(payload: bytes) -> tuple[int, int]:
-    """Return the two numbers in such a frame."""
+    """Return the first piece and the length of the list in a FILE_FROM frame."""
     return count_in(payload[:_COUNT_BYTES]), count_in(payload[_COUNT_BYTES:])
 
 

@@ -1,7 +1,7 @@
-"""The list of a folder's files, which its receiver has before the first byte of any.
+"""The list of a folder's files, which is sent before their bytes.
 
-One JSON object a line. The offer has the list's SHA-256, so a list that passes is the one that was
-offered. Touches no disk.
+One JSON object per line. The offer contains the list's SHA-256, which authenticates the list. Does
+no I/O.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _decoder: Final = msgspec.json.Decoder(Listed)
 
 
 def write_list(files: Sequence[Listed]) -> bytes:
-    """Return the bytes of a list. Raise ValueError if it is too long."""
+    """Return the encoded list. Raise ValueError if it is too long."""
     data = _encoder.encode_lines(files)
     if len(files) > MOST_FILES or len(data) > MOST_LIST_BYTES:
         raise ValueError(f"a folder may have at most {MOST_FILES:,} files")
@@ -42,12 +42,12 @@ def write_list(files: Sequence[Listed]) -> bytes:
 
 
 def digest_of(data: bytes) -> bytes:
-    """Return the digest of a list, as its offer has it."""
+    """Return the digest of an encoded list, as contained in its offer."""
     return hashlib.sha256(data).digest()
 
 
 def read_list(data: bytes, offer: Offer) -> list[Listed]:
-    """Return the files of an offered folder. Raise RemoteProtocolError if it is not that list."""
+    """Return the files in a list. Raise RemoteProtocolError if it does not match the offer."""
     if digest_of(data) != offer.listing:
         raise RemoteProtocolError("the list of files is not the one that was offered")
     if data.count(b"\n") > offer.files:

@@ -1,7 +1,7 @@
-"""The messages about offered files: on the link of a conversation, and on a data link.
+"""The messages about offered files, on chat links and on data links.
 
-A data link is a link of its own, which carries the bytes of one offer. Its first messages are here;
-its frames are in `frames` (PROTOCOL, "Files").
+A data link is a separate link that carries the bytes of one offer. Its first messages are defined
+here, its frames in `frames` (PROTOCOL, "Files").
 """
 
 from enum import StrEnum
@@ -13,7 +13,7 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import check_line_id
 
 CAN_FILES: Final = "files"
-"""The ability to receive files; these messages are sent to nobody else."""
+"""The ability to receive files; the messages are sent only to programs that have it."""
 
 TICKET_BYTES: Final = 16
 
@@ -21,26 +21,26 @@ _MOST_PIECES: Final = pieces_of(MOST_SIZE)
 
 
 class Refusal(StrEnum):
-    """Why bytes are not given or not taken."""
+    """Why a file is not sent or not received."""
 
     DECLINED = "DECLINED"
-    """The receiver does not want it."""
+    """The receiving user declined the offer."""
     CANCELLED = "CANCELLED"
-    """Either user has ended the transfer."""
+    """Either user cancelled the transfer."""
     GONE = "GONE"
-    """The sender has no such offer (any more)."""
+    """The sender has no such offer, or no longer."""
     CHANGED = "CHANGED"
     """The file has changed since it was offered, or cannot be read."""
     NO_SPACE = "NO_SPACE"
-    """There is no room at the receiver yet; it will ask again."""
+    """The receiver's disk is full; it will ask again."""
     TOO_MUCH = "TOO_MUCH"
-    """It is more than the receiver accepts."""
+    """The file is larger than the receiver accepts."""
     BUSY = "BUSY"
-    """The sender has no free connection; ask again later."""
+    """The sender has no free slot; ask again later."""
 
 
 FINAL: Final = frozenset(Refusal) - {Refusal.NO_SPACE, Refusal.BUSY}
-"""The refusals after which nothing follows."""
+"""The refusals that end a transfer."""
 
 
 class _AboutOffer(Message, frozen=True):
@@ -51,11 +51,11 @@ class _AboutOffer(Message, frozen=True):
 
 
 class FileGet(_AboutOffer, frozen=True):
-    """Give what was offered in the line with that id.
+    """Request the file offered in the line with that id.
 
-    `ticket`: what the data link must begin with; it is valid once. `pieces` and `root`: how many
-    pieces the receiver has, and the root over their sums. `dial`: the sender is to open the data
-    link, to the address at which it has reached the receiver; otherwise the receiver opens it.
+    `ticket`: must be presented on the data link, and is valid once. `pieces` and `root`: the number
+    of pieces that the receiver has, and the root over their sums. `dial`: whether the sender opens
+    the data link, to the address of its chat link; otherwise the receiver opens it.
     """
 
     ticket: bytes = b""
@@ -72,14 +72,14 @@ class FileGet(_AboutOffer, frozen=True):
 
 
 class FileNo(_AboutOffer, frozen=True):
-    """Nothing is transferred; see Refusal. `heard`: repeats a refusal of the other side."""
+    """Refuse to send or receive a file. `heard`: acknowledges the other side's refusal."""
 
     reason: Refusal = Refusal.DECLINED
     heard: bool = False
 
 
 class FileDone(_AboutOffer, frozen=True):
-    """The receiver has it, verified, under its name. `heard`: the sender knows."""
+    """The receiver has stored and verified the file. `heard`: the sender's acknowledgement."""
 
     root: bytes = b""
     heard: bool = False
@@ -91,9 +91,9 @@ class FileDone(_AboutOffer, frozen=True):
 
 
 class DataRequest(_AboutOffer, frozen=True):
-    """The first message on a data link: who opens it, to whom, and for which offer.
+    """The first message on a data link: the dialler, the callee and the offer.
 
-    `instead`: the link takes the place of the relayed one with the same ticket.
+    `instead`: the link replaces the relayed one with the same ticket.
     """
 
     username: str = ""
@@ -108,7 +108,7 @@ class DataRequest(_AboutOffer, frozen=True):
 
 
 class DataGo(Message, frozen=True):
-    """The sender may begin on this link; from here on there are only frames with raw bytes."""
+    """Tell the sender to begin; only frames with raw bytes follow on this link."""
 
 
 def _check_ticket(ticket: bytes) -> None:

@@ -1,7 +1,7 @@
-"""What a contact offers in a line: a file or a folder, by name and size.
+"""The offer of a file or folder in a line: its name and size.
 
-The bytes of a small file come with the offer. Names are the contact's own; see `names` for those on
-a disk. Reads no files.
+A small file's bytes are part of the offer. Names are the sender's; `names` makes them safe for a
+disk. Does no I/O.
 """
 
 import re
@@ -14,13 +14,13 @@ from p2pchat.protocol.sizes import size_words
 from p2pchat.protocol.text import one_line
 
 MOST_INLINE: Final = 64 * 1024
-"""Bytes of the largest file that comes with its offer."""
+"""The size limit of a file inside its offer, in bytes."""
 
 MOST_FILES: Final = 100_000
-"""Files in a folder."""
+"""The largest number of files in a folder."""
 
 MOST_SIZE: Final = 2**53 - 1
-"""Bytes in all."""
+"""The largest size of an offer, in bytes."""
 
 SHA256: Final = "sha256"
 
@@ -29,11 +29,11 @@ _ALGORITHM: Final = re.compile("[a-z0-9-]{1,16}")
 
 
 class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file, or a folder with `files` files; `size` is the number of all their bytes.
+    """An offered file, or folder with `files` files; `size` in bytes, of all files together.
 
     `listing`: the SHA-256 of a folder's list (see `listing`). `inline`: all bytes of a small file.
-    `executable`: the file may be run. `sum`: the algorithm of all sums; others than SHA256 are for
-    later versions.
+    `executable`: whether the file is executable. `sum`: the algorithm of all sums; later versions
+    may use others than SHA256.
     """
 
     name: str
@@ -63,25 +63,25 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def shown_name(self) -> str:
-        """The name, safe to show; a folder's ends with a slash."""
+        """The name, safe to show, with a final slash for a folder."""
         return one_line(self.name) + ("/" if self.folder else "")
 
 
 def read_offer(data: bytes) -> Offer:
-    """Return a stored offer. Raise ValueError if it is damaged."""
+    """Decode a stored offer. Raise ValueError if it is damaged."""
     return msgspec.msgpack.decode(data, type=Offer)
 
 
 def write_offer(offer: Offer) -> bytes:
-    """Return the bytes of an offer, to be stored."""
+    """Encode an offer, to be stored."""
     return msgspec.msgpack.encode(offer)
 
 
 def offer_text(offer: Offer) -> str:
-    """Return the text of the line that offers it, on either side."""
+    """Return the text of the line with the offer, for either side."""
     files = f", {offer.files} files" if offer.folder else ""
     return f"offers {offer.shown_name} ({size_words(offer.size)}{files})"
 
 
 FOR_OLDER: Final = "; receiving files needs a newer p2pchat"
-"""What a contact whose program does not know offers sees after the text."""
+"""Appended to the text for contacts whose programs do not support offers."""

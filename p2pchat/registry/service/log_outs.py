@@ -15,7 +15,7 @@ class LogOuts:
         self._last: OrderedDict[str, int] = OrderedDict()
 
     def note(self, username: str) -> None:
-        """Note that the logins of an account were ended."""
+        """Record that the logins of an account were ended."""
         self.count += 1
         self._last[username] = self.count
         self._last.move_to_end(username)

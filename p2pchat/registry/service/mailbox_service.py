@@ -1,4 +1,4 @@
-"""The decisions about mailboxes: who may ask what, how often, and who is told.
+"""The rules for mailboxes: which requests are allowed, how often, and who is told.
 
 Blocking work is returned as `BlockingJob`. Without boxes, as by default, every request is answered
 as if nobody had one.

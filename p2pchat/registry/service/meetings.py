@@ -133,7 +133,7 @@ class Meetings:
         return seat
 
     def note_open(self, pair: Pair, now: float) -> Terms:
-        """Note that a circuit is open, which counts for the caller; return its terms."""
+        """Record that a circuit is open, which counts for the caller; return its terms."""
         self._open[pair.caller] += 1
         terms = self.terms(pair, now)
         if terms is SHORT:
@@ -142,7 +142,7 @@ class Meetings:
         return terms
 
     def note_closed(self, caller: str) -> None:
-        """Note that a circuit of that caller has ended."""
+        """Record that a circuit of that caller has ended."""
         self._open[caller] -= 1
         if not self._open[caller]:
             del self._open[caller]

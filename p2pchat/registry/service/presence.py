@@ -276,7 +276,7 @@ class PresenceTable:
                 self._watchers.pop(username, None)
 
     def hear(self, username: str, host: str, now: float) -> None:
-        """Note a heartbeat in clear; it is valid only from the host that the user logged in from.
+        """Record a heartbeat in clear; it is valid only from the host that the user logged in from.
 
         It has no effect on users of a secure listener: anyone can forge one.
         """
@@ -289,7 +289,7 @@ class PresenceTable:
             self._heard(online_session, now)
 
     def hear_sealed(self, hello: SealedHello, now: float) -> bool:
-        """Note a sealed heartbeat; return False if it is forged or repeated.
+        """Record a sealed heartbeat; return False if it is forged or repeated.
 
         It may come from any host: its MAC proves whose it is, and networks of carriers give TCP and
         UDP of one customer different addresses.
@@ -307,7 +307,7 @@ class PresenceTable:
         return True
 
     def note_alive(self, online_session: OnlineSession, now: float) -> None:
-        """Note a sign of life, if that user is still online there."""
+        """Record a sign of life, if that user is still online there."""
         if self._by_name.get(online_session.username) is online_session:
             self._heard(online_session, now)
 

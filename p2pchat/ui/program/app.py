@@ -146,7 +146,7 @@ class ProgramApp:
         self._held_back = not self.wants_input
 
     def end_input(self) -> None:
-        """Note the end of the orders: carry out what was ordered, then end."""
+        """Handle the end of the orders: carry out what was ordered, then end."""
         self._waiting.append(None)
         self._work_off()
 

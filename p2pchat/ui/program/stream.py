@@ -115,7 +115,7 @@ class Stream:
             self._lines_under_way.popleft().written()
 
     def _written(self) -> None:
-        """Note that the oldest line passed to the writer is written; writers keep the order."""
+        """Record that the oldest line passed to the writer is written; writers keep the order."""
         due = self._lines_under_way.popleft()
         self._under_way -= len(due.line or "")
         due.written()

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 MOST: Final = 200
-"""Entries offered at once."""
+"""The largest number of completions shown."""
 
 _SPECIAL: Final = " \\'\"()&;|<>*?$`!#~"
 
 
 class PathCompletion(NamedTuple):
-    """What may stand in the place of the last `length` characters; it is shown as `name`."""
+    """A completion that replaces the last `length` characters, shown as `name`."""
 
     text: str
     length: int
@@ -20,9 +20,9 @@ class PathCompletion(NamedTuple):
 
 
 def path_completions(before: str) -> Iterator[PathCompletion]:
-    """Yield what may stand in the place of the last path in the text before the cursor.
+    """Yield completions of the last path in the text before the cursor.
 
-    Spaces and the like get a backslash.
+    Spaces and quotes are escaped with backslashes.
     """
     typed = _last_word(before)
     plain = _without_backslashes(typed)
@@ -55,7 +55,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _last_word(text: str) -> str:
-    """Return the last word; a space after a backslash belongs to it."""
+    """Return the last word; an escaped space is part of it."""
     start = len(text)
     while start:
         if text[start - 1] == " " and not (start > 1 and text[start - 2] == "\\"):

@@ -180,7 +180,7 @@ class ChatApp:
             self.client.taken(self.client.number)
 
     def end_input(self) -> None:
-        """Note the end of the input: handle earlier lines, then leave."""
+        """Handle the end of the input: handle earlier lines, then leave."""
         self._typed.put(END)
 
     def on_event(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Transfers of files in a table. Pure."""
+"""Formats file transfers as a table. Does no I/O."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _STATE_CELLS: Final = 28
 
 
 def transfer_cells(one: Transfer, *, at_prompt: bool = False) -> tuple[str, ...]:
-    """Return the cells of a row; in a shell it fits 80 columns, with a contact's short name."""
+    """Return the cells of a row, which fits 80 columns in a shell if the name is short."""
     direction = "to" if one.outgoing else "from"
     name, state = one.name, state_words(one, at_prompt=at_prompt)
     if not at_prompt:
@@ -24,7 +24,7 @@ def transfer_cells(one: Transfer, *, at_prompt: bool = False) -> tuple[str, ...]
 
 
 def state_words(one: Transfer, *, at_prompt: bool = False) -> str:
-    """Return the state of a transfer in words."""
+    """Return a description of a transfer's state."""
     if one.state is TransferState.DONE:
         here = f"in {one.path}" if at_prompt else "received"
         return "delivered" if one.outgoing else here

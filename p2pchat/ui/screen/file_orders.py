@@ -25,7 +25,7 @@ _DIGITS = 9
 
 
 class FileOrders:
-    """Gives orders through `orders`, reports to the view; `front()` is the contact in front.
+    """Sends orders through `orders`, and reports to the view; `front()` is the current contact.
 
     Raise UsageError.
     """
@@ -50,7 +50,7 @@ class FileOrders:
         }
 
     def tell_offers(self, found: Transfers) -> None:
-        """Say which files wait for the user's answer."""
+        """Show which offers await the user's answer."""
         for one in found.transfers:
             if one.state is TransferState.OFFERED and not one.outgoing:
                 self._view.tell(f"{one.name} from {one.user} is offered: /get {one.id}")
@@ -89,7 +89,7 @@ class FileOrders:
         self._orders.give(ListFiles(), lambda found: self._cancel_one(found, number))
 
     def _cancel_one(self, found: Transfers, number: int) -> None:
-        """Cancel that transfer; by default the one that moves, else the last one in front."""
+        """Cancel a transfer; by default an active one, otherwise the last one in this chat."""
         if number:
             chosen = [one for one in found.transfers if one.id == number]
         else:
@@ -116,9 +116,9 @@ class FileOrders:
 
 
 def paths_in(typed: str) -> list[Path]:
-    """Return the paths in a typed text; spaces in a path need quotes or backslashes.
+    """Parse typed paths; spaces need quotes or backslashes.
 
-    A text that is one existing path needs none. Raise UsageError if one does not exist.
+    A text that is itself an existing path needs none. Raise UsageError if a path does not exist.
     """
     try:
         whole = Path(typed).expanduser()
@@ -134,7 +134,7 @@ def paths_in(typed: str) -> list[Path]:
 
 
 def _number(order: Order) -> int:
-    """Return the typed number of a transfer; 0 if there is none."""
+    """Return the typed number of a transfer; 0 if none was typed."""
     if not order.argument:
         return 0
     if not order.argument.isdecimal() or len(order.argument) > _DIGITS or not int(order.argument):

@@ -203,7 +203,7 @@ class Foreground:
             self._note_shown(contact, events[-1].id)
 
     def _note_shown(self, contact: str, line_id: int) -> None:
-        """Note that a contact's lines up to that one were shown."""
+        """Record that a contact's lines up to that one were shown."""
         self._shown[contact] = line_id
         self._client.order(CountSeen(contact, line_id))
 
@@ -249,7 +249,7 @@ class Foreground:
             self._view.tell(f"{contact} has written: /chat {contact}")
 
     def _said(self, contact: str, text: str, number: int) -> None:
-        """Note that a line was sent: if it is queued, its delivery is reported later."""
+        """Record that a line was sent: if it is queued, its delivery is reported later."""
         self.ours.said(contact, text, number)
         chat = self._client.state.chats.get(contact)
         if chat is not None and chat.away:

@@ -60,7 +60,7 @@ class OutgoingLines:
             self._client.order(waiting, lambda lines: self._found(contact, lines))
 
     def said(self, contact: str, text: str, number: int) -> None:
-        """Note that a line was stored; a line in clear has no further outcome."""
+        """Record that a line was stored; a line in clear has no further outcome."""
         if contact != self._contact:
             return
         if number:
@@ -69,19 +69,19 @@ class OutgoingLines:
             self._show(text, "")
 
     def delivered(self, contact: str, up_to: int) -> None:
-        """Note that lines up to that number are on the contact's disk."""
+        """Record that lines up to that number are on the contact's disk."""
         if contact == self._contact:
             for number in [n for n in self._lines if n <= up_to]:
                 self._show(self._lines.pop(number), LineState.DELIVERED)
 
     def renumbered(self, contact: str, pairs: Sequence[tuple[int, int]]) -> None:
-        """Note new numbers of waiting lines: pairs of the old and the new one."""
+        """Record new numbers of waiting lines: pairs of the old and the new one."""
         if contact == self._contact:
             new_numbers = dict(pairs)
             self._lines = {new_numbers.get(n, n): text for n, text in self._lines.items()}
 
     def failed(self, contact: str) -> None:
-        """Note that queued lines will not be delivered."""
+        """Record that queued lines will not be delivered."""
         if contact == self._contact:
             sent = self._sent
             for text in [text for n, text in self._lines.items() if n > sent]:

@@ -49,7 +49,7 @@ class TrustOrders:
         }
 
     def on_changed(self) -> None:
-        """Note that the state has changed: do-not-disturb may have ended, which is shown."""
+        """Record that the state has changed: do-not-disturb may have ended, which is shown."""
         if self._dnd_ends and self._is_disturbed():
             self._dnd_ends = False
             self._view.tell("callers are let through")

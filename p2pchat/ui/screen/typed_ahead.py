@@ -33,7 +33,7 @@ class TakesInput(Protocol):
         """Report that a line could not be read."""
 
     def end_input(self) -> None:
-        """Note the end of the input."""
+        """Handle the end of the input."""
 
     def finish(self, exit_code: int = 0) -> None:
         """End the session: its terminal is gone."""

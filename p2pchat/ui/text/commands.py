@@ -58,7 +58,7 @@ TIME: Final = "TIME"
 """A duration, such as 30m."""
 
 PATH: Final = "PATH..."
-"""The paths of files, to the end of the line."""
+"""File paths, up to the end of the line."""
 
 NUMBER: Final = "N"
 """The number of a transfer."""
@@ -190,7 +190,7 @@ def _is_extra(command: Command, arguments: list[str]) -> bool:
 
 
 def takes_path(before_cursor: str) -> bool:
-    """Return whether the path of a file is being typed."""
+    """Return whether a file path is being typed."""
     word, space, _ = before_cursor.partition(" ")
     command = _BY_WORD.get(word[1:]) if word.startswith("/") else None
     return bool(space) and command is not None and command.takes == PATH

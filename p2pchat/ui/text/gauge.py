@@ -1,6 +1,6 @@
-"""How far a file has come, in one line: `report.pdf  41 %  11.8 MB/s  0:04 left`.
+"""Formats the progress of a transfer in one line: `report.pdf  41 %  11.8 MB/s  0:04 left`.
 
-Pure. The pieces that matter least are left out first where there is no room.
+Does no I/O. Where there is no room, the least important parts are left out first.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ _LONGEST: Final = 100 * _HOUR
 
 
 def gauge(transfer: Transfer, width: int) -> str:
-    """Return the line for a transfer, at most `width` cells wide."""
+    """Return a progress line for a transfer, at most `width` cells wide."""
     percent = 100 * transfer.done // transfer.size if transfer.size else 100
     pieces = [f"{percent:3} %"]
     if transfer.rate:
@@ -39,7 +39,7 @@ def gauge(transfer: Transfer, width: int) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """Return the text with its middle left out where it is wider than `width` cells."""
+    """Return the text, shortened in the middle to at most `width` cells."""
     if get_cwidth(text) <= width:
         return text
     half = (width - 1) // 2
@@ -47,7 +47,7 @@ def cut(text: str, width: int) -> str:
 
 
 def _fitting(text: str, width: int) -> str:
-    """Return the beginning of the text that fits into so many cells."""
+    """Return the longest prefix of the text that fits into so many cells."""
     used = 0
     for index, c in enumerate(text):
         used += get_cwidth(c)
@@ -57,7 +57,7 @@ def _fitting(text: str, width: int) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Return a duration as 0:04 or 1:02:03."""
+    """Format a duration, such as 0:04 or 1:02:03."""
     whole = int(min(seconds, _LONGEST))
     hours, rest = divmod(whole, _HOUR)
     minutes, seconds_left = divmod(rest, 60)

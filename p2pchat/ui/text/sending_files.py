@@ -1,4 +1,4 @@
-"""Which files are perhaps offered by mistake. Looks at names and folders, not at contents."""
+"""Recognises files that may be sent by mistake, by their names and folders only."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ RENAMED: Final = "{} names arrive changed: not every system has them as they are
 
 
 def why_ask(path: Path) -> str:
-    """Return why to ask before a file or folder is sent; empty if there is no reason."""
+    """Return why to confirm the sending of a file or folder; empty if not needed."""
     if path.name.startswith(".") and path.name.strip("."):
         return f"{path.name} is hidden"
     if path.is_dir():
