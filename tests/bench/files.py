@@ -27,7 +27,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from p2pchat.callbacks import ignore
 from p2pchat.net.bulk import BulkConnection, Detached
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
-from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give, tell_done
+from p2pchat.peer.files.data_stream import (
+    Outgoing,
+    Received,
+    Receiver,
+    confirm,
+    empty_root,
+    send_file,
+)
 from p2pchat.peer.files.part import Part
 from p2pchat.peer.files.source import Source, list_of, scan
 from p2pchat.protocol.files.listing import digest_of, read_list
@@ -46,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     total = arguments.total
     print(f"load {os.getloadavg()[0]:.1f}")
-    head("what", "MB/s", "giver: CPU s/GB, KiB more", "taker")
+    head("what", "MB/s", "sender: CPU s/GB, KiB more", "receiver")
     shared_memory = Path("/dev/shm")  # noqa: S108  # no disk is to be measured
     with tempfile.TemporaryDirectory(
         dir=shared_memory if shared_memory.is_dir() else None
@@ -56,11 +63,11 @@ def main() -> None:
         with path.open("wb") as file:
             for _ in range(total // _BLOCK):
                 file.write(block)
-        for name, giver, taker in (
+        for name, sender, receiver in (
             ("plain socket, SHA-256", _plain_giver, _plain_taker),
             ("p2pchat", _giver, _taker),
         ):
-            _measure(name, path, giver, taker)
+            _measure(name, path, sender, receiver)
         path.unlink()
         _measure_small_files(Path(folder) / "many", arguments.small)
 
@@ -79,8 +86,8 @@ def _measure_small_files(folder: Path, count: int) -> None:
     process.start()
     connection = _secured(left, dialling=True)
     with closing(Source(folder, found.files)) as source:
-        giving = Giving(source, [], ignore, listing)
-        give(connection, giving, Had(0, empty_root(source.size)))
+        outgoing = Outgoing(source, [], ignore, listing)
+        send_file(connection, outgoing, Received(0, empty_root(source.size)))
     took = time.perf_counter() - began
     connection.close()
     process.join()
@@ -95,19 +102,21 @@ def _take_folder(sock: socket.socket, folder: Path, listing: bytes) -> None:
     def open_part(data: bytes) -> Part:
         return Part(folder.parent, "taken", "u1", offer.size, files=read_list(data, offer))
 
-    tell_done(connection, Taker(open_part, keep_free=0, progress=ignore).take(connection)[1])
+    confirm(connection, Receiver(open_part, keep_free=0, progress=ignore).receive(connection)[1])
 
 
-def _measure(name: str, path: Path, giver: Callable[..., None], taker: Callable[..., None]) -> None:
+def _measure(
+    name: str, path: Path, sender: Callable[..., None], receiver: Callable[..., None]
+) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     pipe, other = multiprocessing.Pipe()
     fork = multiprocessing.get_context("fork")
-    process = fork.Process(target=_in_process, args=(taker, listener, path, other))
+    process = fork.Process(target=_in_process, args=(receiver, listener, path, other))
     process.start()
     sock = socket.create_connection(listener.getsockname())
     began = time.perf_counter()
     cpu, _ = _usage()
-    giver(sock, path)
+    sender(sock, path)
     took = time.perf_counter() - began
     cpu_now, memory_now = _usage()
     taker_cpu, taker_memory = pipe.recv()
@@ -123,11 +132,11 @@ def _measure(name: str, path: Path, giver: Callable[..., None], taker: Callable[
 
 
 def _in_process(
-    taker: Callable[..., None], listener: socket.socket, path: Path, pipe: Connection
+    receiver: Callable[..., None], listener: socket.socket, path: Path, pipe: Connection
 ) -> None:
     sock, _ = listener.accept()
     cpu, _ = _usage()
-    taker(sock, path)
+    receiver(sock, path)
     cpu_now, memory_now = _usage()
     pipe.send((cpu_now - cpu, memory_now))
 
@@ -161,7 +170,7 @@ def _giver(sock: socket.socket, path: Path) -> None:
     connection = _secured(sock, dialling=True)
     _begin()
     with closing(Source(path, scan(path).files)) as source:
-        give(connection, Giving(source, [], ignore), Had(0, empty_root(source.size)))
+        send_file(connection, Outgoing(source, [], ignore), Received(0, empty_root(source.size)))
     connection.close()
 
 
@@ -169,8 +178,8 @@ def _taker(sock: socket.socket, path: Path) -> None:
     connection = _secured(sock, dialling=False)
     _begin()
     with closing(Part(path.parent, "taken", "u1", path.stat().st_size)) as part:
-        _, root = Taker(lambda _: part, keep_free=0, progress=ignore).take(connection)
-    tell_done(connection, root)
+        _, root = Receiver(lambda _: part, keep_free=0, progress=ignore).receive(connection)
+    confirm(connection, root)
 
 
 def _plain_giver(sock: socket.socket, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Random troubles while files move: what is called done has the giver's bytes, once.
+"""Random troubles while files move: what is called done has the sender's bytes, once.
 
 Threads have their own timing, so a seed repeats the troubles, not each interleaving; what is
 checked must hold for all of them.
@@ -252,10 +252,10 @@ def _trusts_the_disk(patch: pytest.MonkeyPatch) -> None:
 
 
 def _overwrites(patch: pytest.MonkeyPatch) -> None:
-    def give(self: stored.StoredFile, name: str) -> None:
+    def rename_to(self: stored.StoredFile, name: str) -> None:
         os.replace(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
-    patch.setattr(stored.StoredFile, "give", give)
+    patch.setattr(stored.StoredFile, "rename_to", rename_to)
 
 
 @pytest.mark.parametrize("bug", [_never_changed, _trusts_the_disk, _overwrites])

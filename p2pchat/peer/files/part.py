@@ -90,7 +90,7 @@ class Part:
             self._data: Stored | None = None
             try:
                 self._sums = open_plain(self._dir, self._sums_name)
-                self._named = self._name_given_before()
+                self._named = self._find_renamed()
                 if self._named:
                     self.pieces = pieces_of(size)
                     return
@@ -193,7 +193,7 @@ class Part:
             identity = self._stored.identity().to_bytes(_IDENTITY_BYTES, "big")
             os.pwrite(self._sums, identity, self.pieces * SUM_BYTES)
             os.fdatasync(self._sums)
-            self._named = self._give_name()
+            self._named = self._rename()
             os.fsync(self._dir)
             self._stored.remove()
         return self.folder / self._named
@@ -245,11 +245,11 @@ class Part:
         self._hash = hashlib.sha256()
         self._filled = 0
 
-    def _give_name(self) -> str:
+    def _rename(self) -> str:
         """Rename the part to the first free name; return the name."""
         for name in self._names():
             with suppress(FileExistsError):
-                self._stored.give(name)
+                self._stored.rename_to(name)
                 return name
         raise PartError(f"too many files are named like {self._path}")
 
@@ -258,7 +258,7 @@ class Part:
         for number in range(2, _MOST_TRIES):
             yield numbered(self._name, number)
 
-    def _name_given_before(self) -> str:
+    def _find_renamed(self) -> str:
         """Return the final name if an earlier process renamed the part, otherwise ""."""
         size, pieces = os.fstat(self._sums).st_size, pieces_of(self._size)
         if size < pieces * SUM_BYTES + _IDENTITY_BYTES:

@@ -19,9 +19,9 @@ from p2pchat.errors import (
     Unreachable,
 )
 from p2pchat.net.loop import Timer
-from p2pchat.peer.files.around import FilesAround, Slots
 from p2pchat.peer.files.part import DiskFull, WrongSum, delete_part
-from p2pchat.peer.files.reception import LinkImproved, Reception, folder_of, part_name
+from p2pchat.peer.files.receive_attempt import LinkImproved, ReceiveAttempt, folder_of, part_name
+from p2pchat.peer.files.services import Slots, TransferServices
 from p2pchat.peer.files.stored import PartError
 from p2pchat.peer.files.talk import FileTalk
 from p2pchat.peer.store.transfer_store import KeptTransfer
@@ -50,11 +50,13 @@ _REFUSED: Final = {
 class Receiving:
     """The incoming transfers. `talk_with(contact)` returns the conversation, if any."""
 
-    def __init__(self, around: FilesAround, talk_with: Callable[[str], FileTalk | None]) -> None:
-        self._around = around
+    def __init__(
+        self, services: TransferServices, talk_with: Callable[[str], FileTalk | None]
+    ) -> None:
+        self._services = services
         self._talk_with = talk_with
-        self._slots = Slots(around.policy.at_once)
-        self._running: dict[int, Reception] = {}
+        self._slots = Slots(services.policy.at_once)
+        self._running: dict[int, ReceiveAttempt] = {}
         self._wanted: dict[int, KeptTransfer] = {}
         self._known: dict[int, int] = {}  # pieces that this process has written
         self._timers: dict[int, Timer] = {}
@@ -65,7 +67,7 @@ class Receiving:
 
     def begin(self) -> None:
         """Resume the transfers that were unfinished when the last node ended."""
-        for kept in self._around.store.in_state(TransferState.WANTED, outgoing=False):
+        for kept in self._services.store.in_state(TransferState.WANTED, outgoing=False):
             self._wanted[kept.id] = kept
 
     @property
@@ -102,7 +104,7 @@ class Receiving:
         """Record that there is no chat link; open data links continue."""
         for kept in self._of(contact):
             if kept.id not in self._running:
-                self._around.activities.waits(kept, f"{contact} is not connected")
+                self._services.activities.waits(kept, f"{contact} is not connected")
 
     def hear_no(self, kept: KeptTransfer, message: FileNo) -> None:
         """Handle the sender's refusal."""
@@ -122,13 +124,15 @@ class Receiving:
     def cancel(self, kept: KeptTransfer, state: TransferState) -> None:
         """Cancel a transfer, and delete its part."""
         self._forget(kept.id)
-        self._around.end(kept, state)
+        self._services.end(kept, state)
         self._discard(kept)
 
     def clear_up(self) -> None:
         """Delete parts of recently ended transfers that an earlier node has left behind."""
-        for kept in self._around.store.ended_lately():
-            folder = Path(kept.path) if kept.path else self._around.policy.folder_for(kept.username)
+        for kept in self._services.store.ended_lately():
+            folder = (
+                Path(kept.path) if kept.path else self._services.policy.folder_for(kept.username)
+            )
             if kept.state is TransferState.DONE:
                 folder = folder.parent
             with suppress(P2PError):
@@ -157,17 +161,17 @@ class Receiving:
         self._stop_timer(kept.id)
         talk = self._talk_with(kept.username)
         if talk is None or talk.key != kept.key:
-            self._around.activities.waits(kept, f"{kept.username} is not connected")
+            self._services.activities.waits(kept, f"{kept.username} is not connected")
             return
         if kept.offer.inline is None and talk.route is None:
             why = "must update p2pchat first" if talk.is_old else "is not connected"
-            self._around.activities.waits(kept, f"{kept.username} {why}")
+            self._services.activities.waits(kept, f"{kept.username} {why}")
             talk.look_for_link()
         elif kept.offer.inline is None and not self._slots.take(kept):
-            self._around.activities.waits(kept, "other files come first")
+            self._services.activities.waits(kept, "other files come first")
         else:
-            one = Reception(
-                self._around,
+            one = ReceiveAttempt(
+                self._services,
                 talk,
                 kept,
                 self._known.get(kept.id, 0),
@@ -181,19 +185,19 @@ class Receiving:
     def _done(self, kept: KeptTransfer, path: Path, root: bytes) -> bool:
         """Complete a transfer; return whether the database has recorded it."""
         try:
-            self._around.end(kept, TransferState.DONE, path=str(path), root=root, told=False)
+            self._services.end(kept, TransferState.DONE, path=str(path), root=root, told=False)
         except StorageError as error:
             self._running.pop(kept.id, None)
-            self._slots.give_back(kept.id)
+            self._slots.release(kept.id)
             self._wait(kept, error.what, _ROOM_AFTER)  # the next look finds that it is here
             return False
         self._running.pop(kept.id, None)
-        self._slots.give_back(kept.id)
+        self._slots.release(kept.id)
         self._forget(kept.id)
         for by_id in (self._known, self._failures):
             by_id.pop(kept.id, None)
         self._unreached.discard(kept.id)
-        self._around.on_event(
+        self._services.on_event(
             FileReceived(kept.username, kept.id, kept.offer.shown_name, str(path), root.hex())
         )
         talk = self._talk_with(kept.username)
@@ -208,18 +212,18 @@ class Receiving:
         is_further = pieces > self._known.get(kept.id, 0)
         kept = self._wanted.get(kept.id, kept)
         one = self._running.pop(kept.id, None)
-        self._slots.give_back(kept.id)
+        self._slots.release(kept.id)
         self._known[kept.id] = pieces
         if one is not None and not one.has_begun and isinstance(error, _NO_LINK):
             self._unreached ^= {kept.id}
         if kept.id not in self._wanted:  # cancelled meanwhile
-            self._around.activities.end(kept.id)
+            self._services.activities.end(kept.id)
             self._discard(kept)
             return
         kept = self._wanted[kept.id] = kept._replace(pieces=pieces)
         at = now_ms() if is_further else kept.at
         with suppress(StorageError):  # it is only for the list, and for how old the progress is
-            self._around.store.update(kept.id, pieces=pieces, at=at)
+            self._services.store.update(kept.id, pieces=pieces, at=at)
         if not self._closed:
             failures = 1 if is_further else self._failures.get(kept.id, 0) + 1
             self._failures[kept.id] = failures
@@ -244,16 +248,16 @@ class Receiving:
     def _fail(self, kept: KeptTransfer, error: P2PError, state: TransferState) -> None:
         """Fail a transfer. The sender is not told, so that it can be requested again."""
         self._forget(kept.id)
-        self._around.end(kept, state, error.what, told=True)
+        self._services.end(kept, state, error.what, told=True)
         if not isinstance(error, PartError | StorageError):
             self._discard(kept)
-        self._around.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
+        self._services.on_event(FileFailed(kept.username, kept.id, kept.offer.shown_name, error))
         self._try_others()
 
     def _wait(self, kept: KeptTransfer, why: str, seconds: float) -> None:
         self._stop_timer(kept.id)
-        self._around.activities.waits(kept, why)
-        self._timers[kept.id] = self._around.loop.call_later(seconds, partial(self._try, kept))
+        self._services.activities.waits(kept, why)
+        self._timers[kept.id] = self._services.loop.call_later(seconds, partial(self._try, kept))
 
     def _try_others(self) -> None:
         """Begin transfers that wait for a free slot, not those with a timer."""
@@ -270,7 +274,7 @@ class Receiving:
         one = self._running.get(transfer_id)
         if one is not None and one.stop():
             del self._running[transfer_id]
-            self._slots.give_back(transfer_id)
+            self._slots.release(transfer_id)
 
     def _stop_timer(self, transfer_id: int) -> None:
         timer = self._timers.pop(transfer_id, None)
@@ -284,7 +288,7 @@ class Receiving:
             return
 
         def discard() -> None:
-            delete_part(folder_of(self._around, kept), *part_name(kept))
+            delete_part(folder_of(self._services, kept), *part_name(kept))
 
         def discarded(_: object) -> None:
             self._discarding.discard(kept.id)
@@ -295,7 +299,7 @@ class Receiving:
         if not kept.offer.folder:
             with suppress(P2PError):
                 discard()
-        elif self._around.worker.submit(discard, discarded, discarded, patient=True):
+        elif self._services.worker.submit(discard, discarded, discarded, patient=True):
             self._discarding.add(kept.id)
 
 

@@ -224,17 +224,23 @@ class Source:
             if at == self._starts[index + 1]:
                 self._check()
 
+    def frames(self, piece: int, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield the bytes of a piece frame by frame, each in the buffer of FRAME_BYTES."""
+        at = piece * PIECE_BYTES
+        end = at + piece_size(self.size, piece)
+        while at < end:
+            part = buffer[: min(FRAME_BYTES, end - at)]
+            self.read(part, at)
+            yield part
+            at += len(part)
+
     def add_sums(self, sums: list[bytes], pieces: int, each: Callable[[], None] = ignore) -> None:
         """Append the missing sums of the first `pieces` pieces; call `each()` after each."""
         buffer = memoryview(bytearray(FRAME_BYTES))
         for piece in range(len(sums), pieces):
-            total, at = hashlib.sha256(), piece * PIECE_BYTES
-            end = at + piece_size(self.size, piece)
-            while at < end:
-                part = buffer[: min(FRAME_BYTES, end - at)]
-                self.read(part, at)
+            total = hashlib.sha256()
+            for part in self.frames(piece, buffer):
                 total.update(part)
-                at += len(part)
             sums.append(total.digest())
             each()
 

@@ -56,7 +56,7 @@ class Stored(Protocol):
     def identity(self) -> int:
         """Return the inode number, which a rename does not change."""
 
-    def give(self, name: str) -> None:
+    def rename_to(self, name: str) -> None:
         """Rename to that name. Raise FileExistsError if the name is taken."""
 
     def remove(self) -> None:
@@ -110,7 +110,7 @@ class StoredFile:
         """Return the inode number."""
         return os.fstat(self._file).st_ino
 
-    def give(self, name: str) -> None:
+    def rename_to(self, name: str) -> None:
         """Link to that name. Raise FileExistsError if the name is taken."""
         where = {"src_dir_fd": self._folder, "dst_dir_fd": self._folder}
         try:
@@ -200,7 +200,7 @@ class StoredFolder:
         """Return the inode number."""
         return os.fstat(self._root).st_ino
 
-    def give(self, name: str) -> None:
+    def rename_to(self, name: str) -> None:
         """Rename to that name. Raise FileExistsError if the name is taken.
 
         An empty folder reserves the name first, as a rename replaces only empty folders.

@@ -16,11 +16,11 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.files.activities import LISTED, Activities
-from p2pchat.peer.files.around import FilesAround
 from p2pchat.peer.files.data_links import DataLinks
-from p2pchat.peer.files.giving import Giving
 from p2pchat.peer.files.policy import MOST_RELAYED, Decision, FilesPolicy
 from p2pchat.peer.files.receiving import Receiving
+from p2pchat.peer.files.sending import Sending
+from p2pchat.peer.files.services import TransferServices
 from p2pchat.peer.files.source import Scanned, scan, write_files
 from p2pchat.peer.files.talk import FileTalk
 from p2pchat.peer.store.lines import new_uid
@@ -78,7 +78,7 @@ class Transfers:
         on_change: Callable[[], None],
     ) -> None:
         self._activities = Activities(loop, on_event, on_change)
-        self._around = FilesAround(
+        self._services = TransferServices(
             loop,
             username,
             store,
@@ -90,8 +90,8 @@ class Transfers:
             on_event,
         )
         self._store = store
-        self._receiving = Receiving(self._around, self._conversation_with)
-        self._giving = Giving(self._around)
+        self._receiving = Receiving(self._services, self._conversation_with)
+        self._sending = Sending(self._services)
         self._talk_with: Callable[[str], FileTalk | None] = lambda _: None
         self._open_talk: OpenTalk | None = None
         self._withdraw: Callable[[str, str], None] = ignore
@@ -140,7 +140,7 @@ class Transfers:
         Once the offer is on disk, `then` gets the transfer, the number of its line, and the scan.
         An unchanged file that is already offered to the contact is not offered again.
         """
-        if contact == self._around.username:
+        if contact == self._services.username:
             raise UsageError("a file can be sent to somebody else only")
         if not path.is_absolute():
             raise UsageError(f"{path} is not the full path of a file")
@@ -156,7 +156,7 @@ class Transfers:
                 failed(error)
 
         job = partial(scan, path, name)
-        if not self._around.worker.submit(job, scanned, failed, patient=True):
+        if not self._services.worker.submit(job, scanned, failed, patient=True):
             raise UsageError("too many files are being offered", advice="try again in a minute")
 
     def _say(self, talk: FileTalk, path: Path, found: Scanned) -> tuple[Transfer, int]:
@@ -188,7 +188,7 @@ class Transfers:
         kept = self._known(number, outgoing=False)
         if kept.state is TransferState.DONE:
             raise UsageError(f"it is here already: {kept.path}")
-        if kept.key != self._around.contacts.get(kept.username).key:
+        if kept.key != self._services.contacts.get(kept.username).key:
             raise UsageError(
                 f"it was offered with another key of {kept.username}",
                 advice=f"ask {kept.username} to send it again",
@@ -243,7 +243,7 @@ class Transfers:
 
     def uses_link(self, contact: str) -> bool:
         """Return whether the link to the contact must stay open."""
-        return self.needs_link(contact) or self._giving.is_running_with(contact)
+        return self.needs_link(contact) or self._sending.is_running_with(contact)
 
     def offered(self, talk: FileTalk, lines: Sequence[KeptLine]) -> None:
         """Handle the offers in new lines of the contact."""
@@ -282,9 +282,9 @@ class Transfers:
         ours = self._store.find(talk.contact, talk.key, message.offer, outgoing=True)
         match message:
             case FileGet():
-                self._giving.hear_get(talk, ours, message)
+                self._sending.hear_get(talk, ours, message)
             case FileDone(heard=False):
-                self._giving.hear_done(talk, ours, message)
+                self._sending.hear_done(talk, ours, message)
             case FileNo(heard=False):
                 self._hear_no(talk, ours, message)
             case _:
@@ -296,17 +296,17 @@ class Transfers:
 
     def drop(self, contact: str, why: str) -> None:
         """End all transfers with a contact who was blocked or has another key."""
-        self._giving.stop_all(contact)
+        self._sending.stop_all(contact)
         self._receiving.drop(contact, why)
         for kept in self._store.in_state(TransferState.OFFERED, contact, outgoing=False):
-            self._around.end(kept, TransferState.FAILED, why, told=True)
+            self._services.end(kept, TransferState.FAILED, why, told=True)
         self._store.tell_nothing(contact)
 
     def close(self) -> None:
         """Stop the running transfers; the next node of the account resumes them."""
         self._receiving.stop_all()
-        self._giving.stop_all()
-        self._around.data_links.close()
+        self._sending.stop_all()
+        self._services.data_links.close()
 
     def _conversation_with(self, contact: str) -> FileTalk | None:
         return self._talk_with(contact)
@@ -315,7 +315,7 @@ class Transfers:
         if message.reason in FINAL:
             talk.send(FileNo(message.offer, message.reason, heard=True))
         if ours is not None:
-            self._giving.hear_no(ours, message)
+            self._sending.hear_no(ours, message)
             return
         theirs = self._store.find(talk.contact, talk.key, message.offer, outgoing=False)
         if theirs is not None and not theirs.is_over:
@@ -323,10 +323,10 @@ class Transfers:
 
     def _decide(self, talk: FileTalk, kept: KeptTransfer, *, again: bool = False) -> None:
         """Decide about an offer; `again`: it was shown to the user before."""
-        contact = self._around.contacts.get(talk.contact)
+        contact = self._services.contacts.get(talk.contact)
         accepted = self._store.accepted_since(talk.contact, now_ms() - _DAY_MS)
         today = sum(one.offer.size for one in accepted)
-        decision = self._around.policy.decide(contact, kept.offer.size, today)
+        decision = self._services.policy.decide(contact, kept.offer.size, today)
         if decision is Decision.REFUSE:
             self._refuse(kept, TransferState.DECLINED)
             return
@@ -338,7 +338,7 @@ class Transfers:
         is_taken = decision is Decision.TAKE
         if again and not is_taken:
             return
-        self._around.on_event(
+        self._services.on_event(
             FileOffered(kept.username, kept.id, offer.shown_name, offer.size, offer.files, is_taken)
         )
         if is_taken:
@@ -363,7 +363,7 @@ class Transfers:
         talk = self._talk_with(kept.username)
         is_there = talk is not None and talk.key == kept.key
         if kept.outgoing:
-            self._giving.cancel(kept)
+            self._sending.cancel(kept)
         else:
             self._receiving.cancel(kept, state)
         self._store.update(kept.id, told=not is_there)

@@ -36,13 +36,13 @@ class Kind(Enum):
     FILE_GOT = "FILE_GOT"
     """From the receiver: the number of verified pieces."""
     FILE_DONE = "FILE_DONE"
-    """From the taker: the file is whole, verified, and has its name; this is the root."""
+    """From the receiver: the file is complete, verified and renamed; this is its root."""
 
 
 _WRITERS: Final = {kind: FrameWriter(pad(kind.value)) for kind in Kind}
 _KINDS: Final = {pad(kind.value): kind for kind in Kind}
 
-FROM_GIVER: Final = (
+FROM_SENDER: Final = (
     Kind.FILE_WAIT,
     Kind.FILE_FROM,
     Kind.FILE_LIST,
@@ -50,7 +50,7 @@ FROM_GIVER: Final = (
     Kind.PIECE_SUM,
     Kind.FILE_END,
 )
-FROM_TAKER: Final = (Kind.FILE_GOT, Kind.FILE_DONE)
+FROM_RECEIVER: Final = (Kind.FILE_GOT, Kind.FILE_DONE)
 
 _LIMITS: Final = {
     Kind.FILE_WAIT: 0,

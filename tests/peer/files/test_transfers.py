@@ -14,7 +14,7 @@ from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import calls
 from p2pchat.peer.chat import reconnector
-from p2pchat.peer.files import reception
+from p2pchat.peer.files import receive_attempt
 from p2pchat.peer.store.transfer_store import TransferStore
 from p2pchat.protocol.client.events import Left, TextReceived, Trouble
 from p2pchat.protocol.client.file_events import (
@@ -281,7 +281,7 @@ def test_death_before_the_database_knew(two: Two, monkeypatch: pytest.MonkeyPatc
     two.goes("bob")
     before = two.folder / "before.sqlite3"
     two.world.copy_profile("bob", before)
-    monkeypatch.setattr(reception, "delete_part", lambda *_: None)  # it died before that, too
+    monkeypatch.setattr(receive_attempt, "delete_part", lambda *_: None)  # it died before that, too
     two.comes("alice"), two.comes("bob")
     two.until(lambda: two.theirs().state is TransferState.DONE)
     two.goes("bob")

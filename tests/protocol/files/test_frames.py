@@ -5,8 +5,8 @@ import pytest
 from p2pchat.errors import RemoteProtocolError
 from p2pchat.protocol.files.frames import (
     FRAME_BYTES,
-    FROM_GIVER,
-    FROM_TAKER,
+    FROM_RECEIVER,
+    FROM_SENDER,
     DataReader,
     Kind,
     count_in,
@@ -20,7 +20,7 @@ def test_frames_in_any_slices() -> None:
     """Each comes out once it is complete."""
     data = piece_header(3) + b"abc" + frame(Kind.PIECE_SUM, bytes(32))
     for step in (1, 7, len(data)):
-        reader = DataReader(FROM_GIVER)
+        reader = DataReader(FROM_SENDER)
         found = [
             one for at in range(0, len(data), step) for one in reader.read(data[at : at + step])
         ]
@@ -29,20 +29,20 @@ def test_frames_in_any_slices() -> None:
 
 def test_count_of_pieces() -> None:
     """In eight bytes."""
-    ((kind, payload),) = DataReader(FROM_TAKER).read(got(2**33))
+    ((kind, payload),) = DataReader(FROM_RECEIVER).read(got(2**33))
     assert (kind, count_in(payload)) == (Kind.FILE_GOT, 2**33)
 
 
 @pytest.mark.parametrize(
     ("kinds", "data"),
     [
-        (FROM_TAKER, piece_header(1)),
-        (FROM_GIVER, got(1)),
-        (FROM_GIVER, piece_header(FRAME_BYTES + 1)),
-        (FROM_GIVER, frame(Kind.PIECE_SUM, bytes(31))),
-        (FROM_GIVER, frame(Kind.FILE_END, b"")),
-        (FROM_TAKER, frame(Kind.FILE_GOT, bytes(7))),
-        (FROM_TAKER, b"4         MSG            abcd"),
+        (FROM_RECEIVER, piece_header(1)),
+        (FROM_SENDER, got(1)),
+        (FROM_SENDER, piece_header(FRAME_BYTES + 1)),
+        (FROM_SENDER, frame(Kind.PIECE_SUM, bytes(31))),
+        (FROM_SENDER, frame(Kind.FILE_END, b"")),
+        (FROM_RECEIVER, frame(Kind.FILE_GOT, bytes(7))),
+        (FROM_RECEIVER, b"4         MSG            abcd"),
     ],
 )
 def test_what_may_not_be_said(kinds: tuple[Kind, ...], data: bytes) -> None:

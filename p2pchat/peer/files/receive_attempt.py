@@ -14,9 +14,9 @@ from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, StorageError
 from p2pchat.net.bulk import BulkConnection
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
-from p2pchat.peer.files.around import FilesAround, stop
-from p2pchat.peer.files.moving import Had, Taker, empty_root, keep, tell_done
+from p2pchat.peer.files.data_stream import Received, Receiver, confirm, empty_root, store_inline
 from p2pchat.peer.files.part import Part, delete_part
+from p2pchat.peer.files.services import TransferServices, stop
 from p2pchat.peer.files.stored import PartError
 from p2pchat.peer.files.talk import FileTalk, Route
 from p2pchat.peer.store.transfer_store import KeptTransfer
@@ -32,7 +32,7 @@ class LinkImproved(LinkLost):
     """The data link was abandoned for a better one."""
 
 
-class Reception:
+class ReceiveAttempt:
     """One attempt to receive a transfer; it ends with `done` or `failed`.
 
     `done(kept, path, root)` returns whether the database has recorded it; only then is the sender
@@ -42,7 +42,7 @@ class Reception:
 
     def __init__(
         self,
-        around: FilesAround,
+        services: TransferServices,
         talk: FileTalk,
         kept: KeptTransfer,
         known: int,
@@ -56,19 +56,19 @@ class Reception:
         self.has_begun = False
         """Whether there was a data link."""
         self._in_any_way = in_any_way
-        self._around = around
+        self._services = services
         self._talk = talk
         self._known = known
         self._pieces = known
         self._done = done
         self._failed = failed
         self._listing: bytes | None = None
-        self._attempt: Closable | None = None
+        self._pending_link: Closable | None = None
         self._connection: BulkConnection | None = None
         self._is_moved = False
         self._in_thread = False
         self._stopped = False
-        self._keep_free = around.policy.keep_free
+        self._keep_free = services.policy.keep_free
 
     def begin(self) -> None:
         """Verify the existing part, then request the rest."""
@@ -77,37 +77,37 @@ class Reception:
             self._end(RemoteProtocolError(f"it needs {offer.sum}, which a newer p2pchat may know"))
             return
         try:
-            self._listing = self._around.store.listing(self.kept.id)
+            self._listing = self._services.store.listing(self.kept.id)
         except StorageError as error:
             self._end(error)
             return
         if offer.inline is not None:
             self._submit(partial(self._keep_inline, offer.inline), self._finished)
         elif offer.folder and self._listing is None:
-            self._ask(Had(0, empty_root(offer.size)))
+            self._ask(Received(0, empty_root(offer.size)))
         else:
             self._submit(self._look, self._looked)
 
     def stop(self) -> bool:
         """Stop; return whether the attempt has ended, as no thread was running."""
         self._stopped = True
-        if self._attempt is not None:
-            self._attempt.close()
-            self._attempt = None
+        if self._pending_link is not None:
+            self._pending_link.close()
+            self._pending_link = None
         stop(self._connection)
         return not self._in_thread
 
     @property
     def is_waiting_for_link(self) -> bool:
         """Whether the attempt waits for its data link."""
-        return self._attempt is not None
+        return self._pending_link is not None
 
     def restart(self) -> None:
         """Abandon the data link, to resume on a better one."""
         self._is_moved = True
         stop(self._connection)
 
-    def _look(self) -> "Had | _Outcome":
+    def _look(self) -> "Received | _Outcome":
         """Return what was received so far, or the outcome of a process that died at its end.
 
         Runs in a thread.
@@ -116,37 +116,37 @@ class Reception:
             if part.named is not None:
                 return part.named, part.root()
             part.check_room(self._keep_free)
-            return Had(part.pieces, part.root())
+            return Received(part.pieces, part.root())
 
-    def _looked(self, found: "Had | _Outcome") -> None:
-        if isinstance(found, Had):
+    def _looked(self, found: "Received | _Outcome") -> None:
+        if isinstance(found, Received):
             self._ask(found)
         else:
             self._finished(found)
 
     def _open(self, listing: bytes) -> Part:
-        return open_part(self.kept, listing, folder_of(self._around, self.kept), self._known)
+        return open_part(self.kept, listing, folder_of(self._services, self.kept), self._known)
 
     def _keep_inline(self, data: bytes) -> tuple[Path, bytes]:
         with closing(self._open(b"")) as part:
             part.check_room(self._keep_free)
-            return keep(part, data)
+            return store_inline(part, data)
 
-    def _ask(self, had: Had) -> None:
+    def _ask(self, received: Received) -> None:
         self._in_thread = False
         route = self._talk.route
         if self._stopped or route is None:
             self._end(LinkLost("the link was lost"))
             return
-        self._known = self._pieces = had.pieces
+        self._known = self._pieces = received.pieces
         ticket = secrets.token_bytes(TICKET_BYTES)
         if self._in_any_way:
             route = route._replace(remote=None)
         dial = route.remote is not None and not route.is_ours
-        self._talk.send(FileGet(self.kept.uid, ticket, had.pieces, had.root, dial))
-        links, kept = self._around.data_links, self.kept
+        self._talk.send(FileGet(self.kept.uid, ticket, received.pieces, received.root, dial))
+        links, kept = self._services.data_links, self.kept
         if dial:
-            self._attempt = links.expect(
+            self._pending_link = links.expect(
                 kept.username,
                 kept.key,
                 kept.uid,
@@ -156,12 +156,12 @@ class Reception:
                 is_receiver=True,
             )
         else:
-            self._attempt = self._open_link(route, ticket)
+            self._pending_link = self._open_link(route, ticket)
 
     def _open_link(self, route: Route, ticket: bytes) -> Closable:
         kept = self.kept
-        request = DataRequest(kept.uid, self._around.username, kept.username, ticket)
-        return self._around.data_links.open_as_receiver(
+        request = DataRequest(kept.uid, self._services.username, kept.username, ticket)
+        return self._services.data_links.open_as_receiver(
             kept.username,
             kept.key,
             route.address,
@@ -172,10 +172,10 @@ class Reception:
         )
 
     def _ready(self, link: Link) -> None:
-        self._attempt = None
+        self._pending_link = None
         self.has_begun = True
         self.is_relayed = link.relayed
-        connection = self._connection = self._around.bulk(link, self.kept.username)
+        connection = self._connection = self._services.bulk(link, self.kept.username)
         self._submit(partial(self._receive, connection), self._finished)
 
     def _receive(self, connection: BulkConnection) -> tuple[Path, bytes]:
@@ -185,7 +185,7 @@ class Reception:
         def open_part_now(listing: bytes) -> Part:
             if listing and self._listing is None:
                 read_list(listing, self.kept.offer)
-                self._around.loop.call_from_thread(partial(self._note_listing, listing))
+                self._services.loop.call_from_thread(partial(self._note_listing, listing))
             part = self._open(listing)
             parts.append(part)
             if part.named is not None:  # by a process that died then; the next look finds it
@@ -193,7 +193,7 @@ class Reception:
             part.reserve(self._keep_free)
             return part
 
-        tell = self._around.progress_of(
+        tell = self._services.progress_of(
             self.kept, lambda: self._connection is not None and not self._stopped
         )
 
@@ -201,9 +201,9 @@ class Reception:
             self._pieces = pieces
             tell(pieces)
 
-        taker = Taker(open_part_now, keep_free=self._keep_free, progress=progress)
+        receiver = Receiver(open_part_now, keep_free=self._keep_free, progress=progress)
         try:
-            outcome = taker.take(connection)
+            outcome = receiver.receive(connection)
         except BaseException:
             connection.abort()
             raise
@@ -214,7 +214,7 @@ class Reception:
 
     def _note_listing(self, listing: bytes) -> None:
         self._listing = listing
-        self._around.store.update(self.kept.id, listing=listing)
+        self._services.store.update(self.kept.id, listing=listing)
 
     def _finished(self, outcome: "_Outcome") -> None:
         """Report the outcome; tell the sender once the database has recorded it."""
@@ -227,26 +227,26 @@ class Reception:
 
         def clear() -> None:
             try:
-                delete_part(folder_of(self._around, self.kept), *part_name(self.kept))
+                delete_part(folder_of(self._services, self.kept), *part_name(self.kept))
             finally:
                 if connection is not None:
-                    tell_done(connection, outcome[1])
+                    confirm(connection, outcome[1])
 
-        if not self._around.worker.submit(clear, _nothing, _nothing, patient=True) and connection:
+        if not self._services.worker.submit(clear, _nothing, _nothing, patient=True) and connection:
             connection.abort()
 
     def _submit(self, job: Callable[[], object], then: Callable[..., None]) -> None:
         self._in_thread = True
-        if not self._around.worker.submit(job, then, self._end, patient=True):
+        if not self._services.worker.submit(job, then, self._end, patient=True):
             if self._connection is not None:
                 self._connection.abort()
             self._end(LinkLost("too much is going on"))
 
     def _end(self, error: P2PError) -> None:
         self._in_thread = False
-        self._attempt = self._connection = None
+        self._pending_link = self._connection = None
         told = LinkImproved(error.what) if self._is_moved else error
-        self._around.safely(partial(self._failed, self.kept, told, self._pieces))
+        self._services.safely(partial(self._failed, self.kept, told, self._pieces))
 
 
 _Outcome = tuple[Path, bytes]
@@ -262,9 +262,9 @@ def part_name(kept: KeptTransfer) -> tuple[str, str]:
     return safe_name(kept.offer.name), f"{kept.id}-{safe_name(kept.uid)[:_UID_CHARACTERS]}"
 
 
-def folder_of(around: FilesAround, kept: KeptTransfer) -> Path:
+def folder_of(services: TransferServices, kept: KeptTransfer) -> Path:
     """Return a transfer's target folder, created if needed. Raise PartError if it cannot be."""
-    folder = Path(kept.path) if kept.path else around.policy.folder_for(kept.username)
+    folder = Path(kept.path) if kept.path else services.policy.folder_for(kept.username)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -16,7 +16,14 @@ from p2pchat.callbacks import ignore
 from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.bulk import BulkConnection, Detached
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
-from p2pchat.peer.files.moving import Giving, Had, Taker, empty_root, give, tell_done
+from p2pchat.peer.files.data_stream import (
+    Outgoing,
+    Received,
+    Receiver,
+    confirm,
+    empty_root,
+    send_file,
+)
 from p2pchat.peer.files.part import Part, WrongSum, delete_part
 from p2pchat.peer.files.source import FileChanged, Source, scan
 from p2pchat.protocol.files.frames import FRAME_BYTES, Kind, frame, piece_header, start_from
@@ -43,7 +50,7 @@ def connected(patience: float = 20.0) -> tuple[BulkConnection, BulkConnection]:
 
 
 class Both:
-    """A giver and a taker, each on a thread."""
+    """A sender and a receiver, each on a thread."""
 
     def __init__(self, folder: Path, data: bytes) -> None:
         self.folder = folder / "there"
@@ -61,28 +68,28 @@ class Both:
         on_piece: Callable[[int, BulkConnection], None] = ignore,
     ) -> None:
         """Move what is missing; the outcome of each end is a path, a root or an error."""
-        giving, taking = ends or connected()
+        sending, receiving = ends or connected()
 
-        def giver() -> object:
+        def sender() -> object:
             with closing(Source(self.path, self.files)) as source:
-                return give(giving, Giving(source, [], ignore), had)
+                return send_file(sending, Outgoing(source, [], ignore), received)
 
-        def taker() -> object:
+        def receiver() -> object:
             def progress(pieces: int) -> None:
-                if pieces > had.pieces:
-                    on_piece(pieces, taking)
+                if pieces > received.pieces:
+                    on_piece(pieces, receiving)
 
-            taker = Taker(lambda _: part, keep_free=0, progress=progress)
+            receiver = Receiver(lambda _: part, keep_free=0, progress=progress)
             with closing(Part(self.folder, "file", UID, self.size)) as part:
-                path, root = taker.take(taking)
-            tell_done(taking, root)
+                path, root = receiver.receive(receiving)
+            confirm(receiving, root)
             return path
 
         with closing(Part(self.folder, "file", UID, self.size)) as part:
-            had = Had(part.pieces, part.root())  # what the taker says it has
+            received = Received(part.pieces, part.root())  # what the receiver says it has
         threads = [
-            threading.Thread(target=self._run, args=("giver", giver, giving), daemon=True),
-            threading.Thread(target=self._run, args=("taker", taker, taking), daemon=True),
+            threading.Thread(target=self._run, args=("sender", sender, sending), daemon=True),
+            threading.Thread(target=self._run, args=("receiver", receiver, receiving), daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -106,8 +113,8 @@ def test_file_is_there_when_both_say_so(tmp_path: Path, size: int) -> None:
     data = random.Random(size).randbytes(size)
     both = Both(tmp_path, data)
     both.move()
-    assert both.outcomes["taker"] == both.folder / "file"
-    assert isinstance(both.outcomes["giver"], bytes)
+    assert both.outcomes["receiver"] == both.folder / "file"
+    assert isinstance(both.outcomes["sender"], bytes)
     assert (both.folder / "file").read_bytes() == data
     delete_part(both.folder, "file", UID)
     assert os.listdir(both.folder) == ["file"]
@@ -128,14 +135,14 @@ def test_cut_connections(tmp_path: Path, seed: int) -> None:
 
     for _ in range(30):
         both.move(on_piece=cut)
-        if both.outcomes["taker"] == both.folder / "file":
+        if both.outcomes["receiver"] == both.folder / "file":
             break
     assert (both.folder / "file").read_bytes() == data
     assert seen == sorted(set(seen)), "a piece came twice"
 
 
 def test_file_that_changes_while_it_is_sent(tmp_path: Path) -> None:
-    """The giver says so, and the taker gets no name for it."""
+    """The sender says so, and the receiver gets no name for it."""
     data = bytes(4 * PIECE_BYTES)
     both = Both(tmp_path, data)
 
@@ -146,8 +153,8 @@ def test_file_that_changes_while_it_is_sent(tmp_path: Path) -> None:
             os.utime(both.path, ns=(1, 1))
 
     both.move(on_piece=change)
-    assert isinstance(both.outcomes["giver"], FileChanged)
-    assert isinstance(both.outcomes["taker"], P2PError)
+    assert isinstance(both.outcomes["sender"], FileChanged)
+    assert isinstance(both.outcomes["receiver"], P2PError)
     assert not (both.folder / "file").exists()
 
 
@@ -155,7 +162,7 @@ def test_file_that_becomes_shorter(tmp_path: Path) -> None:
     """The same."""
     both = Both(tmp_path, bytes(6 * PIECE_BYTES))
     both.move(on_piece=lambda pieces, _: os.truncate(both.path, 10) if pieces == 1 else None)
-    assert isinstance(both.outcomes["giver"], FileChanged)
+    assert isinstance(both.outcomes["sender"], FileChanged)
     assert not (both.folder / "file").exists()
 
 
@@ -185,31 +192,31 @@ def test_file_that_is_another_one_now(tmp_path: Path) -> None:
 
 
 class Hostile:
-    """A taker that waits for what a hostile giver sends."""
+    """A receiver that waits for what a hostile sender sends."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder = folder
-        self.giving, taking = connected()
-        self.giving.send(start_from(0, 0))
+        self.sending, receiving = connected()
+        self.sending.send(start_from(0, 0))
         self.part = Part(folder, "file", UID, size)
         self.outcome: P2PError | None = None
 
         def run() -> None:
-            taker = Taker(lambda _: self.part, keep_free=0, progress=ignore)
+            receiver = Receiver(lambda _: self.part, keep_free=0, progress=ignore)
             try:
-                taker.take(taking)
+                receiver.receive(receiving)
             except P2PError as error:
                 self.outcome = error
-            taking.stop()
-            taking.close()
+            receiving.stop()
+            receiving.close()
 
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
 
     def end(self) -> P2PError | None:
-        self.giving.stop()
+        self.sending.stop()
         self._thread.join(30)
-        self.giving.close()
+        self.sending.close()
         self.part.close()
         return self.outcome
 
@@ -243,39 +250,39 @@ def hostile(tmp_path: Path) -> Hostile:
         "damaged",
         "no bytes",
         "early end",
-        "taker's word",
+        "receiver's word",
         "short",
         "long",
         "HTTP",
         "cut",
     ],
 )
-def test_hostile_giver(hostile: Hostile, said: list[bytes], kind: type[P2PError]) -> None:
+def test_hostile_sender(hostile: Hostile, said: list[bytes], kind: type[P2PError]) -> None:
     """Nothing gets a name; the part is there for an honest one."""
     for part in said:
-        hostile.giving.send(part)
+        hostile.sending.send(part)
     assert isinstance(hostile.end(), kind)
     assert not (hostile.folder / "file").exists()
 
 
-def test_taker_that_calls_it_done_too_early(tmp_path: Path) -> None:
+def test_receiver_that_calls_it_done_too_early(tmp_path: Path) -> None:
     """Or calls another file done."""
     path = tmp_path / "a"
     path.write_bytes(bytes(2 * PIECE_BYTES))
     for said in (frame(Kind.FILE_DONE, bytes(32)), frame(Kind.FILE_GOT, b"short")):
-        giving, taking = connected()
-        taking.send(said)
-        drained = threading.Thread(target=_drain, args=(taking,), daemon=True)
+        sending, receiving = connected()
+        receiving.send(said)
+        drained = threading.Thread(target=_drain, args=(receiving,), daemon=True)
         drained.start()
         with (
             closing(Source(path, scan(path).files)) as source,
             pytest.raises(RemoteProtocolError),
         ):
-            give(giving, Giving(source, [], ignore), Had(0, empty_root(source.size)))
-        giving.stop()
+            send_file(sending, Outgoing(source, [], ignore), Received(0, empty_root(source.size)))
+        sending.stop()
         drained.join(30)
-        giving.close()
-        taking.close()
+        sending.close()
+        receiving.close()
 
 
 def _drain(end: BulkConnection) -> None:
@@ -286,13 +293,13 @@ def _drain(end: BulkConnection) -> None:
         return
 
 
-def test_taker_that_is_silent(tmp_path: Path) -> None:
+def test_receiver_that_is_silent(tmp_path: Path) -> None:
     """Costs a thread no more than its patience."""
     path = tmp_path / "a"
     path.write_bytes(bytes(20 * PIECE_BYTES))
-    giving, taking = connected(patience=0.05)
+    sending, receiving = connected(patience=0.05)
     with closing(Source(path, scan(path).files)) as source, pytest.raises(TimedOut):
-        give(giving, Giving(source, [], ignore), Had(0, empty_root(source.size)))
-    giving.stop()
-    giving.close()
-    taking.close()
+        send_file(sending, Outgoing(source, [], ignore), Received(0, empty_root(source.size)))
+    sending.stop()
+    sending.close()
+    receiving.close()

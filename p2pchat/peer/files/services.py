@@ -27,7 +27,7 @@ _PATIENCE: Final = 30.0
 _TELL_EVERY_S: Final = 0.1
 
 
-class FilesAround(NamedTuple):
+class TransferServices(NamedTuple):
     """The services of the node for transfers; `on_event(event)` notifies its clients."""
 
     loop: Loop
@@ -100,7 +100,7 @@ class Slots:
         self._used[transfer.id] = transfer.username
         return True
 
-    def give_back(self, transfer_id: int) -> None:
+    def release(self, transfer_id: int) -> None:
         """Release the transfer's slot, if it has one."""
         self._used.pop(transfer_id, None)
 

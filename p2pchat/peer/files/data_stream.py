@@ -17,8 +17,8 @@ from p2pchat.peer.files.part import SYNC_EVERY, Part
 from p2pchat.peer.files.source import FileChanged, Source
 from p2pchat.protocol.files.frames import (
     FRAME_BYTES,
-    FROM_GIVER,
-    FROM_TAKER,
+    FROM_RECEIVER,
+    FROM_SENDER,
     DataReader,
     Kind,
     count_in,
@@ -29,11 +29,11 @@ from p2pchat.protocol.files.frames import (
     start_in,
 )
 from p2pchat.protocol.files.listing import MOST_LIST_BYTES
-from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size, pieces_of, root_of
+from p2pchat.protocol.files.pieces import PIECE_BYTES, pieces_of, root_of
 
-_SIGN_OF_LIFE_S: Final = 5.0
+_KEEP_ALIVE_S: Final = 5.0
 _GOT_EVERY_S: Final = 0.5
-_MOST_WAITS: Final = 720
+_MOST_KEEP_ALIVES: Final = 720
 """Keep-alive frames: enough for an hour, in which any sender has read what we have."""
 
 _FRAME_PATIENCE: Final = 60.0
@@ -44,7 +44,7 @@ Progress = Callable[[int], None]
 """Called on the thread with the number of pieces that have arrived."""
 
 
-class Had(NamedTuple):
+class Received(NamedTuple):
     """What the receiver has: the number of pieces, and the root over their sums."""
 
     pieces: int
@@ -67,7 +67,7 @@ class Pace:
         return max(0.0, self._due - now)
 
 
-class Giving(NamedTuple):
+class Outgoing(NamedTuple):
     """A file or folder to send, and how.
 
     `sums`: the known sums of the first pieces; further ones are appended. `listing`: the list of a
@@ -81,22 +81,22 @@ class Giving(NamedTuple):
     pace: Pace | None = None
 
 
-def give(connection: BulkConnection, giving: Giving, had: Had) -> bytes:
+def send_file(connection: BulkConnection, outgoing: Outgoing, received: Received) -> bytes:
     """Send what the receiver lacks, and return the root of the whole file.
 
     Raise FileChanged, TimedOut, LinkLost or RemoteProtocolError.
     """
-    reader = DataReader(FROM_TAKER)
-    begin = _where_to_begin(connection, giving.source, had, giving.sums)
-    connection.send(start_from(begin, len(giving.listing)))
-    for start in range(0, len(giving.listing), FRAME_BYTES):
-        connection.send(frame(Kind.FILE_LIST, giving.listing[start : start + FRAME_BYTES]))
-    giving.progress(begin)
-    _give_pieces(connection, giving, begin, reader)
-    root = root_of(giving.source.size, giving.sums)
+    reader = DataReader(FROM_RECEIVER)
+    begin = _pieces_to_skip(connection, outgoing.source, received, outgoing.sums)
+    connection.send(start_from(begin, len(outgoing.listing)))
+    for start in range(0, len(outgoing.listing), FRAME_BYTES):
+        connection.send(frame(Kind.FILE_LIST, outgoing.listing[start : start + FRAME_BYTES]))
+    outgoing.progress(begin)
+    _send_pieces(connection, outgoing, begin, reader)
+    root = root_of(outgoing.source.size, outgoing.sums)
     connection.send(frame(Kind.FILE_END, root))
     deadline = time.monotonic() + _DONE_PATIENCE
-    while (done := _heard(_received(connection), reader, giving.progress)) is None:
+    while (done := _heard(_received(connection), reader, outgoing.progress)) is None:
         if time.monotonic() > deadline:
             raise TimedOut("the receiver does not say that it has the file")
     if done != root:
@@ -104,38 +104,40 @@ def give(connection: BulkConnection, giving: Giving, had: Had) -> bytes:
     return root
 
 
-def _give_pieces(
-    connection: BulkConnection, giving: Giving, begin: int, reader: DataReader
+def _send_pieces(
+    connection: BulkConnection, outgoing: Outgoing, begin: int, reader: DataReader
 ) -> None:
     """Send the pieces, starting with `begin`."""
     buffer = memoryview(bytearray(FRAME_BYTES))
-    size, sums = giving.source.size, giving.sums
+    size, sums = outgoing.source.size, outgoing.sums
     for piece in range(begin, pieces_of(size)):
-        total = _give_piece(connection, giving, piece, buffer)
+        total = _send_piece(connection, outgoing, piece, buffer)
         if piece == len(sums):
             sums.append(total)
         elif sums[piece] != total:
             raise FileChanged("the file was read differently the second time")
-        if _heard(connection.receive_now(), reader, giving.progress) is not None:
+        if _heard(connection.receive_now(), reader, outgoing.progress) is not None:
             raise RemoteProtocolError("the file was called done before its end")
 
 
-def _where_to_begin(connection: BulkConnection, source: Source, had: Had, sums: list[bytes]) -> int:
+def _pieces_to_skip(
+    connection: BulkConnection, source: Source, received: Received, sums: list[bytes]
+) -> int:
     """Return the number of pieces to skip; 0 if the receiver's pieces differ from ours."""
-    if had.pieces > pieces_of(source.size):
+    if received.pieces > pieces_of(source.size):
         return 0
-    if len(sums) < had.pieces:
+    if len(sums) < received.pieces:
         last = time.monotonic()
 
         def each() -> None:
             nonlocal last
             connection.check()
-            if time.monotonic() - last > _SIGN_OF_LIFE_S:
+            if time.monotonic() - last > _KEEP_ALIVE_S:
                 last = time.monotonic()
                 connection.send(frame(Kind.FILE_WAIT, b""))
 
-        source.add_sums(sums, had.pieces, each)
-    return had.pieces if root_of(source.size, sums[: had.pieces]) == had.root else 0
+        source.add_sums(sums, received.pieces, each)
+    return received.pieces if root_of(source.size, sums[: received.pieces]) == received.root else 0
 
 
 def _heard(data: bytes, reader: DataReader, progress: Progress) -> bytes | None:
@@ -147,26 +149,21 @@ def _heard(data: bytes, reader: DataReader, progress: Progress) -> bytes | None:
     return None
 
 
-def _give_piece(
-    connection: BulkConnection, giving: Giving, piece: int, buffer: memoryview
+def _send_piece(
+    connection: BulkConnection, outgoing: Outgoing, piece: int, buffer: memoryview
 ) -> bytes:
     """Send a piece and its sum; return the sum."""
-    source, pace = giving.source, giving.pace
-    total, at = hashlib.sha256(), piece * PIECE_BYTES
-    end = at + piece_size(source.size, piece)
-    while at < end:
-        part = buffer[: min(FRAME_BYTES, end - at)]
-        source.read(part, at)
+    total = hashlib.sha256()
+    for part in outgoing.source.frames(piece, buffer):
         total.update(part)
-        at += len(part)
         connection.send(piece_header(len(part)), part)
-        if pace is not None:
-            connection.pause(pace.pause_after(len(part)))
+        if outgoing.pace is not None:
+            connection.pause(outgoing.pace.pause_after(len(part)))
     connection.send(frame(Kind.PIECE_SUM, total.digest()))
     return total.digest()
 
 
-class Taker:
+class Receiver:
     """Receives one transfer; `open_part(listing)` is called once the sender has begun.
 
     `listing`: the bytes of a folder's list, empty for a file. `keep_free`: bytes that must remain
@@ -183,7 +180,7 @@ class Taker:
     ) -> None:
         self._patience = patience
         self._last_frame = time.monotonic()
-        self._waits = 0
+        self._keep_alives = 0
         self._told_at = 0.0  # at once after the first piece
         self._open_part = open_part
         self._keep_free = keep_free
@@ -194,13 +191,13 @@ class Taker:
         self._list_bytes = 0
         self._unsafe = 0
 
-    def take(self, connection: BulkConnection) -> tuple[Path, bytes]:
+    def receive(self, connection: BulkConnection) -> tuple[Path, bytes]:
         """Receive the missing pieces, and rename the file; return its path and root.
 
-        The sender then waits for `tell_done`. Raise PartError, TimedOut, LinkLost or
+        The sender then waits for `confirm`. Raise PartError, TimedOut, LinkLost or
         RemoteProtocolError; the part can be resumed.
         """
-        reader = DataReader(FROM_GIVER)
+        reader = DataReader(FROM_SENDER)
         while True:
             if time.monotonic() - self._last_frame > self._patience:
                 raise TimedOut("the sender is too slow")
@@ -227,8 +224,8 @@ class Taker:
 
     def _begin_with(self, kind: Kind, payload: bytes) -> None:
         """Handle the frames that precede the first piece."""
-        if kind is Kind.FILE_WAIT and self._begin < 0 and self._waits < _MOST_WAITS:
-            self._waits += 1
+        if kind is Kind.FILE_WAIT and self._begin < 0 and self._keep_alives < _MOST_KEEP_ALIVES:
+            self._keep_alives += 1
             return
         expected = Kind.FILE_FROM if self._begin < 0 else Kind.FILE_LIST
         if kind is not expected or self._part is not None:
@@ -260,14 +257,14 @@ class Taker:
             connection.send(got(part.pieces))
 
 
-def tell_done(connection: BulkConnection, root: bytes) -> None:
+def confirm(connection: BulkConnection, root: bytes) -> None:
     """Confirm the file to the sender, and close; if that fails, the chat link confirms it."""
     with suppress(P2PError):
         connection.send(frame(Kind.FILE_DONE, root))
     connection.close()
 
 
-def keep(part: Part, data: bytes) -> tuple[Path, bytes]:
+def store_inline(part: Part, data: bytes) -> tuple[Path, bytes]:
     """Store a file that came with its offer; return its path and root."""
     if part.named is not None:
         return part.named, part.root()
