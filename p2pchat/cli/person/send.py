@@ -208,19 +208,26 @@ def _named_files(
             shutil.copyfileobj(sys.stdin.buffer, file)
         yield [(Path(kept), name) if path == Path("-") else (path, "") for path in files]
     finally:
-        _delete_unneeded(settings, registry, folder)
+        _delete_unneeded(settings, registry, folder, Path(kept))
 
 
-def _delete_unneeded(settings: Settings, registry: str | None, folder: Path) -> None:
-    """Delete copies of stdin, except those that are still offered to a contact."""
+def _delete_unneeded(settings: Settings, registry: str | None, folder: Path, ours: Path) -> None:
+    """Delete our copy of stdin unless it is still offered, and the copies of ended transfers.
+
+    Unknown copies belong to commands that run now, or are offered at other registries.
+    """
     from p2pchat.app.file_transfers import listed
     from p2pchat.protocol.client.transfers import OVER
 
     with suppress(P2PError):
-        needed = {one.path for one in listed(settings, registry) if one.state not in OVER}
+        found = listed(settings, registry)
+        offered = {one.path for one in found if one.state not in OVER}
+        ended = {one.path for one in found if one.state in OVER}
+        if str(ours) not in offered:
+            ours.unlink(missing_ok=True)
         for path in folder.iterdir():
-            if str(path) not in needed:
-                path.unlink()
+            if str(path) in ended:
+                path.unlink(missing_ok=True)
 
 
 @click.group(

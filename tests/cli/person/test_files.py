@@ -133,6 +133,29 @@ def test_stdin_and_text(people: People, work: Path) -> None:
     assert people.run("alice", "send", "bob", "--file", str(work), "--name", "x")[0] == 2
 
 
+def test_copies_of_other_commands_stay(people: People) -> None:
+    """Only copies of stdin whose transfers have ended are deleted.
+
+    Others may belong to a command that runs now, or be offered at another registry.
+    """
+    folder = Path(people.env["alice"]["P2P_HOME"]) / "data" / "sent"
+    folder.mkdir(mode=0o700, parents=True)
+    other = folder / "of-another-command"
+    other.write_bytes(b"being copied")
+    left: list[set[Path]] = []
+    for _ in range(2):
+        sent = ("send", "bob", "--queue", "--file", "-", "--name", "log")
+        code, _, err = people.run("alice", *sent, stdin="made\n")
+        assert code == 6, err
+        left.append(set(folder.iterdir()) - {other})
+        number = people.run("alice", "files", "--json")[1][-1]
+        number = str(json.loads(number)["transfer"])
+        assert people.run("alice", "files", "cancel", number)[0] == 0
+    assert [len(paths) for paths in left] == [1, 1]
+    assert left[0] != left[1]
+    assert other.read_bytes() == b"being copied"
+
+
 def test_changed_and_missing(people: People, work: Path) -> None:
     """Exit 1; the other files are sent nevertheless."""
     path = make(work / "a.bin", 100_000)
