@@ -189,9 +189,7 @@ class StoredFolder:
         """Create the empty files, and set permissions."""
         for index, one in enumerate(self._files):
             if one.executable or not one.size:
-                file = self._open(index)
-                os.ftruncate(file, one.size)
-                os.fchmod(file, FOLDER_MODE if one.executable else MODE)
+                os.fchmod(self._open(index), FOLDER_MODE if one.executable else MODE)
         self._unsynced.update(range(min(len(self._files), _SYNCED_ONE_BY_ONE + 1)))
         self.sync()
         os.fsync(self._root)
@@ -240,6 +238,8 @@ class StoredFolder:
         if above != self._inner_path:
             self._enter(above)
         file = open_plain(self._inner, name)
+        if os.fstat(file).st_size > self._files[index].size:  # left by a crash, or the user
+            os.ftruncate(file, self._files[index].size)
         if self._file >= 0:
             os.close(self._file)
         self._file, self._current = file, index

@@ -14,6 +14,7 @@ import pytest
 
 from p2pchat.peer.files.part import DiskFull, Part, WrongSum, delete_part
 from p2pchat.peer.files.stored import PartError
+from p2pchat.protocol.files.listing import Listed
 from p2pchat.protocol.files.pieces import PIECE_BYTES, pieces_of, root_of
 
 UID = "0123abcd"
@@ -174,6 +175,26 @@ def damage(folder: Path, rng: random.Random, synced: int) -> None:
                 file.write(bytes(100))
         case _:
             pass
+
+
+@pytest.mark.parametrize("executable", [True, False])
+def test_bytes_behind_a_file_are_cut(folder: Path, *, executable: bool) -> None:
+    """Bytes that a crash or a user has left behind a file's end do not get into the result."""
+    sizes = {"a": 0, "b": PIECE_BYTES // 2, "c": PIECE_BYTES, "d": 7}
+    data = content(sum(sizes.values()))
+    files = [Listed(name, size, executable) for name, size in sizes.items()]
+    with closing(Part(folder, "photos", UID, len(data), files=files)) as part:
+        fill(part, data, 1)
+    [hidden] = folder.glob("*.p2ppart")
+    for name in ("a", "b", "c", "d"):
+        with (hidden / name).open("ab") as file:
+            file.write(bytes(2 * PIECE_BYTES))
+    with closing(Part(folder, "photos", UID, len(data), files=files)) as part:
+        assert part.pieces == 1
+        fill(part, data)
+        part.finish(root(data))
+    whole = b"".join((folder / "photos" / name).read_bytes() for name in sizes)
+    assert whole == data
 
 
 def test_death_after_the_name_was_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
