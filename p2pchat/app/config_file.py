@@ -58,17 +58,15 @@ KEYS: Final = (
     Key("no-portmap", False, "do not ask the router to open a port for callers"),
     Key("no-lan", False, "do not look for contacts in the local network, nor be found there"),
     Key("plain", False, "plain lines instead of the prompt, also for screen readers"),
-    Key("files.accept", "ask", "what to do with files: ask, never, or take them up to a size"),
+    Key("files.accept", "ask", "what to do with files: ask, never, or accept them up to a size"),
     Key(
         "files.folder",
         "~/Downloads/p2pchat",
-        "where received files go, each contact's into a folder of its own",
+        "the folder for received files, with a subfolder per contact",
     ),
-    Key("files.keep-free", "1GB", "room that received files leave on the disk"),
-    Key("files.rate", "0", "bytes a second that a file is sent with, such as 500kB; 0: no limit"),
-    Key(
-        "files.at-once", 3, "files that move at a time, in each direction; of one contact one less"
-    ),
+    Key("files.keep-free", "1GB", "disk space that received files leave free"),
+    Key("files.rate", "0", "limit for sending a file, in bytes per second, such as 500kB; 0: none"),
+    Key("files.at-once", 3, "concurrent transfers in each direction; with one contact, one fewer"),
     Key("prompt.edit-mode", "emacs", "editing keys", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),
     Key("prompt.timestamps", True, "show the time of each line"),

@@ -106,7 +106,7 @@ class TransferWatch:
 
     def _too_late(self, number: int, contact: str) -> P2PError:
         why = self.whys.get(number, "")
-        advice = "p2p files; it goes on while a node of yours runs (p2p login)"
+        advice = "p2p files; it continues while your node is running (p2p login)"
         if number not in self._done:
             how = "has sent nothing" if self._is_receiver else "has not accepted it"
             return ContactOffline(why or f"{contact} {how} yet", advice=advice)

@@ -65,7 +65,7 @@ class BulkConnection:
         try:
             self._socket.sendall(data if self._engines else b"".join(parts))
         except TimeoutError:
-            raise TimedOut(f"{self._remote} takes nothing any more") from None
+            raise TimedOut(f"{self._remote} no longer accepts data") from None
         except OSError as error:
             raise self._lost(error) from error
 
@@ -174,7 +174,7 @@ class BulkConnection:
         try:
             count = self._socket.recv_into(self._buffer)
         except TimeoutError:
-            raise TimedOut(f"nothing comes from {self._remote} any more") from None
+            raise TimedOut(f"{self._remote} no longer sends data") from None
         except OSError as error:
             raise self._lost(error) from error
         data = bytes(memoryview(self._buffer)[:count])

@@ -85,7 +85,7 @@ def test_declined_and_wrong(come: Come, tmp_path: Path) -> None:
     bob.enter("/get x")
     bob.wait_for("'x' is not a number of /files")
     bob.enter("/cancel")
-    bob.wait_for("no transfer is going on")
+    bob.wait_for("no transfer is active")
 
 
 def test_offers_are_listed_at_the_next_login(come: Come, tmp_path: Path) -> None:

@@ -40,16 +40,16 @@ def contacts(ctx: click.Context, registry: str | None, as_json: bool, keys: bool
 
 
 @contacts.command(
-    help="""Show or set what becomes of files that USER offers.
+    help="""Show or set how files from USER are treated.
 
     \b
-    p2p contacts files bob          show it
-    p2p contacts files bob 100MB    take them without asking, up to that size each
-    p2p contacts files bob ask      ask about each
-    p2p contacts files bob never    decline them
+    p2p contacts files bob          show the setting
+    p2p contacts files bob 100MB    accept files up to that size without asking
+    p2p contacts files bob ask      ask about each file
+    p2p contacts files bob never    decline all files
 
-    Of a contact who is not verified, at most 100 MB are taken without asking; through the
-    registry, at most 10 MB; in a day, ten times the size.
+    Without asking, at most 100 MB are accepted from a contact who is not verified, 10 MB through
+    the registry, and ten times the size in a day.
     """
 )
 @click.argument("user", shell_complete=options.known_names)

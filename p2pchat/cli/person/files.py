@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CLEAR_LINE: Final = "\r\x1b[K"
 _UP: Final = "\x1b[A"
 
-_WAIT_HELP: Final = "How long nothing may move.  [default: as long as USER is online]"
+_WAIT_HELP: Final = "How long to wait without progress.  [default: as long as USER is online]"
 
 wait_option = click.option(
     "--wait",
@@ -43,12 +43,12 @@ FILE: Final = click.Path(exists=True, path_type=Path)
     p2p send-file bob report.pdf
     p2p send-file bob photos/ notes.txt
 
-    They go directly to USER, encrypted; every piece is verified. What was cut off goes on where it
-    was, as long as a node of yours runs (p2p login). Small files also wait in USER's mailbox.
+    Files are encrypted, sent directly to USER if possible, and verified. An interrupted transfer
+    resumes while your node is running (p2p login). Small files can also wait in USER's mailbox.
 
-    Exit codes: 0 if USER has everything, verified; 6 if USER is offline or has not answered; 7 if
-    USER declines; 3 or 9 if the link was lost, or nothing moved, for --wait; 1 if a file has
-    changed or cannot be read.
+    Exit codes: 0 if USER has received and verified everything; 6 if USER is offline or has not
+    answered; 7 if USER declines; 3 or 9 if the link is lost, or there is no progress, for --wait;
+    1 if a file has changed or cannot be read.
     """,
 )
 @click.argument("user", shell_complete=options.known_names)
@@ -94,13 +94,16 @@ def send_paths(
     try:
         send_files(settings, registry, me, user, text, files, wait, TerminalProgress())
     except KeyboardInterrupt:
-        echo("it goes on while a node of yours runs; to end it: p2p files cancel NUMBER", err=True)
+        echo(
+            "it continues while your node is running; to cancel it: p2p files cancel NUMBER",
+            err=True,
+        )
         raise
 
 
 @click.group(
     invoke_without_command=True,
-    help="""List the files that you send and receive, with their numbers.
+    help="""List sent and received files, with their numbers.
 
     \b
     p2p files
@@ -147,10 +150,10 @@ def list_files(given: tuple[Settings, str | None, str | None], as_json: bool) ->
 
 
 @files.command(
-    help="""Receive what is offered under NUMBER, and print where it is.
+    help="""Receive the file offered under NUMBER, and print its path.
 
-    It never overwrites anything: a name that is taken gets a number. What was cut off, has failed,
-    was declined or cancelled by you is asked for again.
+    Existing files are never overwritten: a number is added to the name. A transfer that was
+    interrupted, has failed, or was declined or cancelled by you is requested again.
     """
 )
 @click.argument("number", type=int)
@@ -159,7 +162,7 @@ def list_files(given: tuple[Settings, str | None, str | None], as_json: bool) ->
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Where to put it.  [default: files.folder, below it a folder for each contact]",
+    help="The target folder.  [default: a folder per contact in files.folder]",
 )
 @wait_option
 @click.pass_obj
@@ -175,7 +178,7 @@ def get(
     echo(get_file(*given, number, folder, wait, TerminalProgress()))
 
 
-@files.command(help="Decline what is offered under NUMBER; its sender is told.")
+@files.command(help="Decline the file offered under NUMBER, and tell its sender.")
 @click.argument("number", type=int)
 @click.pass_obj
 def decline(given: tuple[Settings, str | None, str | None], number: int) -> None:
@@ -185,7 +188,7 @@ def decline(given: tuple[Settings, str | None, str | None], number: int) -> None
     file_transfers.decline(*given, number)
 
 
-@files.command(help="End the transfer NUMBER, and delete what has come of it.")
+@files.command(help="Cancel the transfer NUMBER, and delete its partial file.")
 @click.argument("number", type=int)
 @click.pass_obj
 def cancel(given: tuple[Settings, str | None, str | None], number: int) -> None:

@@ -104,7 +104,7 @@ def _taken_for_an_option(text: str) -> UsageError:
     type=click.Path(exists=True, allow_dash=True, path_type=Path),
     multiple=True,
     metavar="PATH",
-    help="Send that file or folder, too; may be repeated; - is stdin. See p2p send-file.",
+    help="Also send this file or folder; may be repeated; - is stdin. See p2p send-file.",
 )
 @click.option("--name", default="", help="The name under which stdin is sent as a file.")
 @click.option(
@@ -112,13 +112,13 @@ def _taken_for_an_option(text: str) -> UsageError:
     default=None,
     type=options.NumberRange(0, 86400),
     metavar="SECONDS",
-    help="How long to wait for the acknowledgement; with --file, how long nothing may move."
+    help="How long to wait for the acknowledgement; with --file, without progress."
     "  [default: 15; with --file, as long as USER is online]",
 )
 @click.option(
     "--queue",
     is_flag=True,
-    help="Do not wait; it is sent, or left in the mailbox, once that is possible.",
+    help="Do not wait; send it, or leave it in the mailbox, as soon as possible.",
 )
 @click.option(
     "--at",

@@ -79,7 +79,7 @@ class Activities:
     def rests(self, kept: KeptTransfer) -> None:
         """Record that a transfer waits for the receiver to ask again."""
         if kept.id in self._by_id:
-            self.waits(kept, "the link was lost; it goes on with the next one")
+            self.waits(kept, "the link was lost; it continues on the next one")
 
     def end(self, transfer_id: int) -> None:
         """Forget a transfer that is over."""

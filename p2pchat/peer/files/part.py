@@ -303,4 +303,6 @@ def _failed(file: Path, error: OSError) -> PartError:
 
 
 def _no_room(file: Path) -> DiskFull:
-    return DiskFull(f"there is no room for {file}", advice="make some, and it goes on")
+    return DiskFull(
+        f"there is no room for {file}", advice="free some space; the transfer then continues"
+    )

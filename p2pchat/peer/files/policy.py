@@ -86,19 +86,17 @@ def check_accept(text: str) -> str:
     try:
         return str(size_of(text))
     except UsageError:
-        raise UsageError(
-            f"{text!r} is neither ask nor never nor a size", advice="such as 100MB"
-        ) from None
+        raise UsageError(f"{text!r} is not ask, never or a size", advice="such as 100MB") from None
 
 
 def in_words(accept: str, contact: str, *, is_verified: bool) -> str:
     """Return a sentence that says how a contact's files are treated."""
     if accept == ASK:
-        return f"you are asked about each file of {contact}"
+        return f"you are asked about each file from {contact}"
     if accept == NEVER:
-        return f"files of {contact} are declined"
+        return f"files from {contact} are declined"
     size = int(accept)
-    said = f"files of {contact} are taken without asking, up to {size_words(size)} each"
+    said = f"files from {contact} are accepted without asking, up to {size_words(size)} each"
     if size > MOST_UNVERIFIED and not is_verified:
         said += f"; until {contact} is verified, up to {size_words(MOST_UNVERIFIED)}"
     return said

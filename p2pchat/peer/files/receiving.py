@@ -41,7 +41,7 @@ _MOST_DAMAGED: Final = 3
 _NO_LINK: Final = LinkLost | TimedOut | Unreachable
 
 _REFUSED: Final = {
-    Refusal.GONE: "it is not offered any more",
+    Refusal.GONE: "it is no longer offered",
     Refusal.CHANGED: "the file has changed since it was offered",
     Refusal.CANCELLED: "its sender has cancelled it",
 }

@@ -141,7 +141,7 @@ class Transfers:
         An unchanged file that is already offered to the contact is not offered again.
         """
         if contact == self._services.username:
-            raise UsageError("a file can be sent to somebody else only")
+            raise UsageError("files cannot be sent to yourself")
         if not path.is_absolute():
             raise UsageError(f"{path} is not the full path of a file")
 
@@ -157,7 +157,9 @@ class Transfers:
 
         job = partial(scan, path, name)
         if not self._services.worker.submit(job, scanned, failed, patient=True):
-            raise UsageError("too many files are being offered", advice="try again in a minute")
+            raise UsageError(
+                "too many files are being offered at once", advice="try again in a minute"
+            )
 
     def _say(self, talk: FileTalk, path: Path, found: Scanned) -> tuple[Transfer, int]:
         files = write_files(found.files)
@@ -187,7 +189,7 @@ class Transfers:
         """Receive an offered file into that folder; a failed transfer is retried."""
         kept = self._known(number, outgoing=False)
         if kept.state is TransferState.DONE:
-            raise UsageError(f"it is here already: {kept.path}")
+            raise UsageError(f"it was already received: {kept.path}")
         if kept.key != self._services.contacts.get(kept.username).key:
             raise UsageError(
                 f"it was offered with another key of {kept.username}",
@@ -195,7 +197,7 @@ class Transfers:
             )
         if kept.state is TransferState.WANTED:
             if folder:
-                raise UsageError("it is being received into another folder already")
+                raise UsageError("it is already being received into another folder")
             self._receiving.want(kept)  # now, instead of after a pause
             return
         if folder and not Path(folder).is_absolute():

@@ -98,9 +98,7 @@ class FileOrders:
             moving = [one for one in in_front or going_on if one.is_moving]
             chosen = moving or in_front or going_on
         if not chosen:
-            raise UsageError(
-                "no transfer is going on" if not number else "there is no such transfer"
-            )
+            raise UsageError("no transfer is active" if not number else "there is no such transfer")
         one = chosen[-1]
         said = f"{one.name} is cancelled (number {one.id})"
         self._orders.give(CancelFile(one.id), lambda _: self._view.tell(said))
@@ -127,7 +125,7 @@ def paths_in(typed: str) -> list[Path]:
         paths = [Path(word).expanduser() for word in shlex.split(typed)]
         missing = [path for path in paths if not path.exists()]
     except (ValueError, RuntimeError, OSError) as error:  # an open quote, no such user, too long
-        raise UsageError(f"{typed!r} is no path: {str(error).lower()}") from None
+        raise UsageError(f"{typed!r} is not a path: {str(error).lower()}") from None
     if missing:
         raise UsageError(f"there is no file {missing[0].absolute()}", advice="Tab completes paths")
     return paths

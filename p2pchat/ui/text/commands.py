@@ -102,11 +102,11 @@ COMMANDS: Final = (
         "copy", WORDS, "copy the last line; /copy block, /copy link", optional=True, group=LINES
     ),
     Command("run", WORDS, "put a command's output into the line: /run make test", group=LINES),
-    Command("send", PATH, "send files and folders to the contact in front", group=FILES),
-    Command("files", "", "list the files that you send and receive", group=FILES),
-    Command("get", NUMBER, "receive what is offered", optional=True, group=FILES),
-    Command("decline", NUMBER, "decline what is offered", optional=True, group=FILES),
-    Command("cancel", NUMBER, "end a transfer for good", optional=True, group=FILES),
+    Command("send", PATH, "send files and folders to the open chat", group=FILES),
+    Command("files", "", "list sent and received files", group=FILES),
+    Command("get", NUMBER, "receive an offered file", optional=True, group=FILES),
+    Command("decline", NUMBER, "decline an offered file", optional=True, group=FILES),
+    Command("cancel", NUMBER, "cancel a transfer", optional=True, group=FILES),
     Command("away", "", "tell contacts that you are away from the keyboard, or back"),
     Command(
         "dnd",

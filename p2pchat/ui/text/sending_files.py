@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 MANY: Final = 1000
-LEFT_OUT: Final = "left out: {} (links, devices and the like)"
-RENAMED: Final = "{} names arrive changed: not every system has them as they are"
+LEFT_OUT: Final = "left out: {} (symbolic links, devices and the like)"
+RENAMED: Final = "{} names arrive changed, as not every system allows them"
 
 
 def why_ask(path: Path) -> str:

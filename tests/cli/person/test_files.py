@@ -44,7 +44,7 @@ def test_taken_without_asking(people: People, work: Path) -> None:
             "alice", "send-file", "bob", *map(str, paths), str(work / "photos"), "--wait", "60"
         )
         assert (code, said) == (0, []), err
-        assert "photos/: left out: 1 (links, devices and the like)" in err
+        assert "photos/: left out: 1 (symbolic links, devices and the like)" in err
         assert sorted(line for line in err.splitlines() if "verified" in line) == [
             "bob has a.bin, verified",
             "bob has b.txt, verified",
@@ -173,7 +173,7 @@ def test_changed_and_missing(people: People, work: Path) -> None:
 
 
 def test_contact_dies_in_the_middle(people: People, work: Path) -> None:
-    """Exit 3 once nothing has moved for --wait; it goes on when both are back."""
+    """Exit 3 once nothing has moved for --wait; it resumes when both are back."""
     set_files(people, "50MB")
     people.env["alice"]["P2P_RATE"] = "2MB"
     path = make(work / "a.bin", 9_000_000)
@@ -186,7 +186,7 @@ def test_contact_dies_in_the_middle(people: People, work: Path) -> None:
         bob.kill()
     code, err = sending.end()
     assert code == 3, err
-    assert "it goes on while a node of yours runs" in err
+    assert "it continues while your node is running" in err
     people.env["alice"].pop("P2P_RATE")
     with running(Program("login", "--json", env=people.env["bob"])) as bob:
         bob.wait_for("logged_in")
@@ -238,7 +238,7 @@ def test_settings_apply_to_a_node_at_the_prompt(people: People, work: Path, tmp_
 def test_settings(people: People) -> None:
     """What becomes of a contact's files; nonsense is refused."""
     code, said, _ = people.run("bob", "contacts", "files", "alice")
-    assert (code, said) == (0, ["you are asked about each file of alice"])
+    assert (code, said) == (0, ["you are asked about each file from alice"])
     set_files(people, "100MB")
     assert "up to 100.0 MB each" in people.run("bob", "contacts", "files", "alice")[1][0]
     assert people.run("bob", "contacts", "files", "alice", "often")[0] == 2

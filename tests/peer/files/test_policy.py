@@ -43,7 +43,7 @@ def test_typed_settings() -> None:
         "never",
         "100000000",
     ]
-    with pytest.raises(UsageError, match="neither ask nor never"):
+    with pytest.raises(UsageError, match="not ask, never or a size"):
         check_accept("maybe")
     assert in_words("100000000", "bob", is_verified=False).endswith("up to 100.0 MB each")
     assert in_words("100000001", "bob", is_verified=False).endswith("is verified, up to 100.0 MB")

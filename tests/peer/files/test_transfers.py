@@ -264,7 +264,7 @@ def test_refusals(two: Two, tmp_path: Path) -> None:
             two.bob.node.files.get(number)
     with pytest.raises(UsageError, match="nothing is offered"):
         two.bob.node.files.number_for("alice", 0)
-    with pytest.raises(UsageError, match="somebody else"):
+    with pytest.raises(UsageError, match="to yourself"):
         two.alice.node.files.offer("alice", tmp_path, "", lambda *_: None, lambda _: None)
     one = two.offer(two.file(10))
     with pytest.raises(UsageError, match="you are sending"):
