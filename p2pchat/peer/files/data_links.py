@@ -7,7 +7,7 @@ reach.upgrade). Does not handle file contents.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import LinkLost, OnFailed, P2PError, RemoteProtocolError, TimedOut, Unreachable
@@ -57,7 +57,8 @@ class DataLinks:
         failed: OnFailed,
     ) -> Closable:
         """Open a link to receive on: to `remote` if given, otherwise by any path to the contact."""
-        opening = _Opening(self._loop, self._ways, key, request, then, failed, is_receiver=True)
+        terms = _Terms(self._loop, self._ways, key, request, then, failed, is_receiver=True)
+        opening = _Opening(terms)
         if remote is not None:
             opening.begin(partial(self._dial, contact, key, remote))
         else:
@@ -74,7 +75,8 @@ class DataLinks:
         failed: OnFailed,
     ) -> Closable:
         """Open a link to send on, to that address."""
-        opening = _Opening(self._loop, self._ways, key, request, then, failed, is_receiver=False)
+        terms = _Terms(self._loop, self._ways, key, request, then, failed, is_receiver=False)
+        opening = _Opening(terms)
         opening.begin(partial(self._dial, contact, key, remote))
         return opening
 
@@ -91,16 +93,8 @@ class DataLinks:
     ) -> Closable:
         """Wait for the contact to open a link with that ticket."""
         mirrored = DataRequest(offer, self._username, contact, ticket, instead=True)
-        expected = _Expected(
-            self._loop,
-            self._ways,
-            key,
-            mirrored,
-            then,
-            failed,
-            is_receiver=is_receiver,
-            on_over=lambda: self._expected.pop(ticket, None),
-        )
+        terms = _Terms(self._loop, self._ways, key, mirrored, then, failed, is_receiver)
+        expected = _Expected(terms, on_over=lambda: self._expected.pop(ticket, None))
         self._expected[ticket] = expected
         return expected
 
@@ -136,27 +130,29 @@ class DataLinks:
         return self._links.dial(remote, DIAL_TIMEOUT, linked, failed)
 
 
+class _Terms(NamedTuple):
+    """The terms of a data link: whose key it must prove, and the first message on it."""
+
+    loop: Loop
+    ways: Ways
+    key: bytes
+    request: DataRequest
+    then: OnReady
+    failed: OnFailed
+    is_receiver: bool
+
+
 class _Attempt:
     """A data link that is not ready yet. Calls `then` or `failed` once, unless closed before."""
 
-    def __init__(
-        self,
-        loop: Loop,
-        ways: Ways,
-        key: bytes,
-        request: DataRequest,
-        then: OnReady,
-        failed: OnFailed,
-        *,
-        is_receiver: bool,
-    ) -> None:
-        self._loop = loop
-        self._ways = ways
-        self._key = key
-        self._request = request
-        self._then = then
-        self._failed = failed
-        self._is_receiver = is_receiver
+    def __init__(self, terms: _Terms) -> None:
+        self._loop = terms.loop
+        self._ways = terms.ways
+        self._key = terms.key
+        self._request = terms.request
+        self._then = terms.then
+        self._failed = terms.failed
+        self._is_receiver = terms.is_receiver
         self._link: Link | None = None
         self._upgrade: Upgrade | None = None
         self._is_over = False
@@ -276,21 +272,10 @@ class _Opening(_Attempt):
 class _Expected(_Attempt):
     """A link that the contact is to open."""
 
-    def __init__(
-        self,
-        loop: Loop,
-        ways: Ways,
-        key: bytes,
-        request: DataRequest,
-        then: OnReady,
-        failed: OnFailed,
-        *,
-        is_receiver: bool,
-        on_over: Callable[[], object],
-    ) -> None:
-        super().__init__(loop, ways, key, request, then, failed, is_receiver=is_receiver)
+    def __init__(self, terms: _Terms, on_over: Callable[[], object]) -> None:
+        super().__init__(terms)
         self._on_over = on_over
-        self._deadline: Timer = loop.call_later(TICKET_TIMEOUT, self._too_late)
+        self._deadline: Timer = terms.loop.call_later(TICKET_TIMEOUT, self._too_late)
 
     def take(self, link: Link, request: DataRequest, key: bytes | None) -> bool:
         """Accept a link, or return False if it does not match."""
