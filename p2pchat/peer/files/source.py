@@ -182,7 +182,7 @@ def _check_name(folder: Path, path: str) -> None:
         path.encode()
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"{os.fsencode(folder)!r}: a name in it is not UTF-8",
+            f"{os.fsencode(folder / path).decode(errors='backslashreplace')} is not UTF-8",
             advice="rename it, or pack the folder first",
         ) from error
 

@@ -12,6 +12,7 @@ from p2pchat.protocol.text import UNSAFE
 MOST_NAME_BYTES: Final = 200
 """Of a name on our disk, in UTF-8: room for a number and for the suffix of an unfinished file."""
 
+_MOST_SHOWN: Final = 200  # characters of a remote's path in an error
 _MOST_SUFFIX: Final = 20
 MOST_DEPTH: Final = 32
 MOST_PATH_BYTES: Final = 4096
@@ -68,7 +69,7 @@ def check_paths(paths: list[str]) -> None:
         key = "/".join(folded)
         above = {"/".join(folded[:n]) for n in range(1, len(folded))}
         if key in files or key in folders or files & above:
-            raise ValueError("two paths cannot be stored beside each other")
+            raise ValueError(f"{path[:_MOST_SHOWN]} cannot be stored beside another path")
         files.add(key)
         folders |= above
 
