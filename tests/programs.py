@@ -5,21 +5,26 @@ Nothing here uses the package: tests check the bytes on the wire and on the stre
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tests import fork_server
 from tests.fork_server import ForkedProcess
 
 P2P = str(Path(sys.executable).with_name("p2p"))
 
+
+_PATIENCE: Final = 100.0  # less than the timeout of a test, which could not say what is missing
+_PAUSE: Final = 0.005
 
 STARTED = (sys.executable, P2P)
 """The command of a Program that is started, never forked: its arguments are in /proc."""
@@ -78,6 +83,7 @@ class Program:
         self, *arguments: str, env: dict[str, str], command: tuple[str, ...] | None = None
     ) -> None:
         self.command = command or self.command
+        self.words = arguments
         self.process: subprocess.Popen[str] = start(
             [*self.command, *arguments],
             env=env,
@@ -118,6 +124,11 @@ class Program:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         self.process.send_signal(number)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self.process.poll() is not None
 
     def end(self) -> tuple[int, str]:
         """Close stdin and wait for the end; return the exit code and stderr."""
@@ -207,6 +218,22 @@ def running(program: P) -> Iterator[P]:
         yield program
     finally:
         program.kill()
+
+
+def wait_until(condition: Callable[[], bool], *programs: Program) -> None:
+    """Look until the condition holds, at what tells nobody of its changes, such as files.
+
+    Raise AssertionError once it can no longer hold, as one of the programs has ended, or much later
+    than on any machine.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        for program in programs:
+            if program.has_ended and not condition():
+                code, err = program.end()
+                raise AssertionError(f"{program.words} has ended ({code}): {err}\n{program.said}")
+        assert time.monotonic() < deadline, "it never happens"
+        select.select([], [], [], _PAUSE)
 
 
 def frame(command: str, payload: str | bytes = b"") -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.people import People, Registry
-from tests.programs import Program, running
+from tests.programs import Program, running, wait_until
 
 Say = Callable[[People, str], tuple[int, str]]
 """Says a text to bob as alice; returns the exit code, and what was printed."""
@@ -124,8 +124,9 @@ def test_node_killed(people: People, way: str) -> None:
                 saying.write_all(text)
             elif way != "send":
                 saying.type(text if way == "chat" else order)
-            while text not in [line[1] for line in people.texts("alice", "bob")]:
-                pass
+            wait_until(
+                lambda: text in [line[1] for line in people.texts("alice", "bob")], alice, saying
+            )
             alice.kill()
             code, err = saying.end()
     check(people, {text: (code, err)})

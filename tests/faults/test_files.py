@@ -11,7 +11,7 @@ import pytest
 
 from p2pchat.protocol.files.pieces import PIECE_BYTES, SUM_BYTES
 from tests.people import People
-from tests.programs import Program, running
+from tests.programs import Program, running, wait_until
 
 PIECES = 24
 KILLS = 20
@@ -56,17 +56,15 @@ def test_killed_twenty_times(people: People, path: Path) -> None:
     kills = 0
     for kills in range(1, KILLS + 1):
         until = PIECES * kills // KILLS  # the last time when all bytes are there
-        while pieces_there(people) < until:
-            pass
+        wait_until(lambda: pieces_there(people) >= until, *programs.values())  # noqa: B023
         who = rng.choice(("alice", "bob"))
         programs[who].signal(signal.SIGKILL)
         programs[who].kill()
         programs[who] = start(people, who)
-    while "delivered" not in " ".join(people.run("alice", "files")[1]):
-        pass
+    wait_until(lambda: "delivered" in " ".join(people.run("alice", "files")[1]), *programs.values())
     print(f"killed {kills} times")
-    while [entry.name for entry in inbox(people).iterdir()] != ["report.pdf"]:
-        pass  # what was unfinished is deleted last
+    # what was unfinished is deleted last
+    wait_until(lambda: [entry.name for entry in inbox(people).iterdir()] == ["report.pdf"])
     assert (inbox(people) / "report.pdf").read_bytes() == path.read_bytes()
     for program in programs.values():
         program.type('{"command":"quit"}')
@@ -99,8 +97,7 @@ def test_stopped_for_a_while(people: People, path: Path) -> None:
     people.env["alice"]["P2P_RATE"] = "12MB"
     with running(start(people, "bob")) as bob, running(start(people, "alice")) as alice:
         alice.type(json.dumps({"command": "send-file", "to": "bob", "path": str(path)}))
-        while pieces_there(people) < 3:
-            pass
+        wait_until(lambda: pieces_there(people) >= 3, bob, alice)
         for program in (bob, alice):
             program.signal(signal.SIGSTOP)
         before = pieces_there(people)

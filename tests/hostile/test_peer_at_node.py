@@ -18,7 +18,7 @@ from tests.hostile.payloads import nested
 from tests.hostile.peer import HostileContact, hear, line, say_lines, sync
 from tests.hostile.test_client_at_registry import with_bomb
 from tests.people import Registry
-from tests.programs import Program, environment, frame, running
+from tests.programs import Program, environment, frame, running, wait_until
 
 MAX_NUMBER = 2**48
 
@@ -213,8 +213,8 @@ def test_hook_gets_all_of_the_largest_message(victim: Victim, tmp_path: Path) ->
         sync(link)
         say_lines(link, [1], "\n" * 65_535)
         hear(link, "ACK")
-        while not got.exists():
-            assert victim.status["standing"] == "online"
+        wait_until(got.exists, node)
+        assert victim.status["standing"] == "online"
         assert int(got.read_text()) > 65_535
         assert int(Path(f"{got}.text").read_text()) <= 8192
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.people import People
+from tests.programs import wait_until
 from tests.terminal.screen import Screen
 
 Come = Callable[..., Screen]
@@ -139,5 +140,4 @@ def test_gauge(people: People, come: Come, tmp_path: Path, columns: int) -> None
     bob.wait_until(lambda: " %" not in bob.text)
     alice.wait_until(lambda: " %" not in alice.lines[-3])  # what was above before the resize stays
     folder = Path(people.env["bob"]["HOME"]) / "Downloads" / "p2pchat" / "alice"
-    while list(folder.iterdir()):
-        pass  # the part is deleted once no thread uses it
+    wait_until(lambda: not list(folder.iterdir()))  # deleted once no thread uses it

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.profile.test_mailbox import OwnRegistry
 from tests.people import People
-from tests.programs import running
+from tests.programs import running, wait_until
 from tests.terminal.screen import Screen
 
 
@@ -65,8 +65,7 @@ def test_line_of_somebody_who_has_quit(people: People, come: Come) -> None:
     go(bob)
 
     alice = come("alice")
-    while people.texts("alice", "bob")[-1][2] != "delivered":
-        pass  # the answer is being fetched
+    wait_until(lambda: people.texts("alice", "bob")[-1][2] == "delivered")  # the answer is fetched
     alice.enter("/history bob")
     alice.wait_for(r"alice to bob: see you on Monday  \(delivered\)")
     go(alice)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.people import People
-from tests.programs import Program, running
+from tests.programs import Program, running, wait_until
 
 
 @pytest.fixture
@@ -69,9 +69,7 @@ def test_got_by_number(people: People, work: Path, tmp_path: Path) -> None:
     path = make(work / "a.bin", 200_000)
     with running(people.start("bob", "--headless")) as bob:
         sending = Program("send-file", "bob", str(path), env=people.env["alice"])
-        bob_sees = ""
-        while "a.bin" not in bob_sees:
-            bob_sees = "\n".join(people.run("bob", "files")[1])
+        wait_until(lambda: "a.bin" in " ".join(people.run("bob", "files")[1]), bob, sending)
         code, said, err = people.run("bob", "files", "get", "1", "--to", str(tmp_path / "to"))
         assert (code, said) == (0, [str(tmp_path / "to" / "a.bin")]), err
         assert sending.end()[0] == 0
@@ -161,8 +159,7 @@ def test_changed_and_missing(people: People, work: Path) -> None:
     path = make(work / "a.bin", 100_000)
     with running(people.start("bob", "--headless")) as bob:
         sending = Program("send-file", "bob", str(path), env=people.env["alice"])
-        while "a.bin" not in " ".join(people.run("bob", "files")[1]):
-            pass
+        wait_until(lambda: "a.bin" in " ".join(people.run("bob", "files")[1]), bob, sending)
         path.write_bytes(bytes(100_000))
         code, _, err = people.run("bob", "files", "get", "1")
         assert (code, "has changed since it was offered" in err) == (1, True)
@@ -172,6 +169,12 @@ def test_changed_and_missing(people: People, work: Path) -> None:
         bob.end()
 
 
+def has_a_piece(people: People) -> bool:
+    """Return whether bob has the sum of a piece of an unfinished file."""
+    inbox = there(people, "a.bin").parent
+    return any(file.stat().st_size for file in inbox.glob(".*p2psums"))
+
+
 def test_contact_dies_in_the_middle(people: People, work: Path) -> None:
     """Exit 3 once nothing has moved for --wait; it resumes when both are back."""
     set_files(people, "50MB")
@@ -179,9 +182,11 @@ def test_contact_dies_in_the_middle(people: People, work: Path) -> None:
     path = make(work / "a.bin", 9_000_000)
     with running(people.start("bob", "--headless")) as bob:
         sending = Program("send-file", "bob", str(path), "--wait", "2", env=people.env["alice"])
-        sums = Path(people.env["bob"]["HOME"]) / "Downloads" / "p2pchat" / "alice"
-        while not any(file.stat().st_size for file in sums.glob(".*p2psums")):
-            pass
+        wait_until(lambda: has_a_piece(people) or sending.has_ended, bob)
+        while not has_a_piece(people):  # a busy machine needed longer than --wait for the first one
+            assert sending.end()[0] == 3
+            sending = Program("send-file", "bob", str(path), "--wait", "9", env=people.env["alice"])
+            wait_until(lambda: has_a_piece(people) or sending.has_ended, bob)  # noqa: B023
         bob.signal(signal.SIGKILL)
         bob.kill()
     code, err = sending.end()
@@ -219,8 +224,7 @@ def test_hook(people: People, work: Path, tmp_path: Path) -> None:
         file.write(f'\n[hooks]\nfile_received = "{script}"\n')
     with running(people.start("bob", "--headless")) as bob:
         assert people.run("alice", "send-file", "bob", str(make(work / "a", 10)))[0] == 0
-        while not seen.exists():
-            pass
+        wait_until(seen.exists, bob)
         bob.signal(signal.SIGTERM)
         bob.end()
     assert seen.read_text() == f"alice a {there(people, 'a')}\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.people import People, Registry
-from tests.programs import P2P, Program, by_clock, running
+from tests.programs import P2P, Program, by_clock, running, wait_until
 from tests.terminal.screen import Screen
 
 
@@ -161,8 +161,8 @@ def test_node_killed_during_a_retry(people: People) -> None:
         with running(people.start("alice", "--headless")) as alice:
             retry = Program("outbox", "retry", "bob", env=people.env["alice"])
             with running(retry):
-                while ("alice", "maybe", "queued") not in people.texts("alice", "bob"):
-                    assert retry.process.poll() is None
+                queued = ("alice", "maybe", "queued")
+                wait_until(lambda: queued in people.texts("alice", "bob"), retry)
                 alice.kill()
                 code, err = retry.end()
     assert (code, "it is queued and will be sent" in err) == (6, True), err
@@ -329,8 +329,8 @@ def test_message_for_later(people: People, tmp_path: Path) -> None:
     with ExitStack() as stack:
         stack.enter_context(running(people.start("bob", "--headless")))
         alice = stack.enter_context(running(people.start("alice", command=by_clock(offset))))
-        while ("alice", "now", "delivered") not in people.texts("alice", "bob"):
-            assert alice.process.poll() is None
+        delivered = ("alice", "now", "delivered")
+        wait_until(lambda: delivered in people.texts("alice", "bob"), alice)
     for words, what in (
         (("bob", "x", "--at", "yesterday"), "not a time in the future"),
         (("bob", "x", "--expires", "soon"), "not a duration"),

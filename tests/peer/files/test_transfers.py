@@ -328,6 +328,7 @@ def test_what_a_sender_gives_up_leaves_nothing(two: Two) -> None:
     two.offer(path)
     path.write_bytes(b"another")
     two.until(lambda: bool(two.heard("bob", FileFailed) or two.heard("bob", FileReceived)))
+    two.until(lambda: not two.worker.waiting)  # deleted once no thread uses it
     assert all(not name.endswith("part") for name in os.listdir(two.inbox))
 
 
