@@ -2,8 +2,9 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -19,6 +20,29 @@ from tests.world import World
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than processors, since tests of real programs mostly wait."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Give each frame of a failed test a line, without which pytest ends the whole run.
+
+    In Python 3.11 some instructions have none, and `timeout` interrupts a test at any instruction.
+    """
+    try:
+        return (yield)
+    except BaseException as error:
+        error.__traceback__ = _with_lines(error.__traceback__)
+        raise
+
+
+def _with_lines(traceback: TracebackType | None) -> TracebackType | None:
+    if traceback is None:
+        return None
+    frame, line = (
+        traceback.tb_frame,
+        traceback.tb_lineno or traceback.tb_frame.f_code.co_firstlineno,
+    )
+    return TracebackType(_with_lines(traceback.tb_next), frame, traceback.tb_lasti, line)
 
 
 @pytest.fixture(scope="session", autouse=True)
