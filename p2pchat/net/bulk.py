@@ -177,9 +177,9 @@ class BulkConnection:
             raise TimedOut(f"{self._remote} no longer sends data") from None
         except OSError as error:
             raise self._lost(error) from error
-        data = bytes(memoryview(self._buffer)[:count])
+        data = memoryview(self._buffer)[:count]
         if not self._engines:
-            self._data = data
+            self._data = bytes(data)
         elif count:
             self._engines[-1].take(data)
         return bool(count)

@@ -64,10 +64,11 @@ def main() -> None:
             for _ in range(total // _BLOCK):
                 file.write(block)
         for name, sender, receiver in (
-            ("plain socket, SHA-256", _plain_giver, _plain_taker),
-            ("p2pchat", _giver, _taker),
+            ("plain socket, SHA-256", _plain_sender, _plain_receiver),
+            ("p2pchat", _sender, _receiver),
         ):
             _measure(name, path, sender, receiver)
+            (path.parent / "received").unlink()  # so that the next one is given the same memory
         path.unlink()
         _measure_small_files(Path(folder) / "many", arguments.small)
 
@@ -81,7 +82,7 @@ def _measure_small_files(folder: Path, count: int) -> None:
     listing = list_of(found.files)
     left, right = socket.socketpair()
     fork = multiprocessing.get_context("fork")
-    process = fork.Process(target=_take_folder, args=(right, folder, listing))
+    process = fork.Process(target=_receive_folder, args=(right, folder, listing))
     began = time.perf_counter()
     process.start()
     connection = _secured(left, dialling=True)
@@ -94,13 +95,13 @@ def _measure_small_files(folder: Path, count: int) -> None:
     print(f"{count} files of 1 KiB: {count / took:.0f} files/s")
 
 
-def _take_folder(sock: socket.socket, folder: Path, listing: bytes) -> None:
+def _receive_folder(sock: socket.socket, folder: Path, listing: bytes) -> None:
     connection = _secured(sock, dialling=False)
     count = listing.count(b"\n")
-    offer = Offer("taken", count * 1024, count, folder=True, listing=digest_of(listing))
+    offer = Offer("received", count * 1024, count, folder=True, listing=digest_of(listing))
 
     def open_part(data: bytes) -> Part:
-        return Part(folder.parent, "taken", "u1", offer.size, files=read_list(data, offer))
+        return Part(folder.parent, "received", "u1", offer.size, files=read_list(data, offer))
 
     confirm(connection, Receiver(open_part, keep_free=0, progress=ignore).receive(connection)[1])
 
@@ -119,7 +120,7 @@ def _measure(
     sender(sock, path)
     took = time.perf_counter() - began
     cpu_now, memory_now = _usage()
-    taker_cpu, taker_memory = pipe.recv()
+    receiver_cpu, receiver_memory = pipe.recv()
     process.join()
     listener.close()
     size = path.stat().st_size / 1e9
@@ -127,7 +128,7 @@ def _measure(
         name,
         f"{size * 1e3 / took:.0f}",
         f"{(cpu_now - cpu) / size:.2f}, {memory_now}",
-        f"{taker_cpu / size:.2f}, {taker_memory}",
+        f"{receiver_cpu / size:.2f}, {receiver_memory}",
     )
 
 
@@ -166,7 +167,7 @@ def _secured(sock: socket.socket, *, dialling: bool) -> BulkConnection:
         engine.take(sock.recv(_CHUNK))
 
 
-def _giver(sock: socket.socket, path: Path) -> None:
+def _sender(sock: socket.socket, path: Path) -> None:
     connection = _secured(sock, dialling=True)
     _begin()
     with closing(Source(path, scan(path).files)) as source:
@@ -174,15 +175,15 @@ def _giver(sock: socket.socket, path: Path) -> None:
     connection.close()
 
 
-def _taker(sock: socket.socket, path: Path) -> None:
+def _receiver(sock: socket.socket, path: Path) -> None:
     connection = _secured(sock, dialling=False)
     _begin()
-    with closing(Part(path.parent, "taken", "u1", path.stat().st_size)) as part:
+    with closing(Part(path.parent, "received", "u1", path.stat().st_size)) as part:
         _, root = Receiver(lambda _: part, keep_free=0, progress=ignore).receive(connection)
     confirm(connection, root)
 
 
-def _plain_giver(sock: socket.socket, path: Path) -> None:
+def _plain_sender(sock: socket.socket, path: Path) -> None:
     _begin()
     total, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
     with path.open("rb", buffering=0) as file:
@@ -194,10 +195,10 @@ def _plain_giver(sock: socket.socket, path: Path) -> None:
     sock.close()
 
 
-def _plain_taker(sock: socket.socket, path: Path) -> None:
+def _plain_receiver(sock: socket.socket, path: Path) -> None:
     _begin()
     total, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
-    with (path.parent / "plain").open("wb", buffering=0) as file:
+    with (path.parent / "received").open("wb", buffering=0) as file:
         while count := sock.recv_into(buffer):
             total.update(buffer[:count])
             file.write(buffer[:count])

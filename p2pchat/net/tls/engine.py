@@ -28,7 +28,7 @@ class Engine(Protocol):
     binding: bytes
     ended: bool
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """Accept bytes from the transport."""
 
     def give(self) -> bytes:
@@ -76,7 +76,7 @@ class StandardEngine:
         self.binding = b""
         self.ended = False
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """Accept bytes from the transport."""
         self._in.write(data)
 

@@ -18,6 +18,8 @@ from p2pchat.net.tls.certificates import self_signed
 from p2pchat.protocol.secure import ALPN
 
 _CHUNK: Final = 65536
+_RECORD: Final = 16384  # the most that OpenSSL decrypts at once (RFC 8446, section 5.1)
+_GIVE: Final = 96 * 1024  # a chunk and what TLS adds to it; larger buffers are slow to allocate
 
 
 def openssl_to_contacts() -> str:
@@ -62,19 +64,20 @@ class PeerEngine:
         self.binding = b""  # not needed: the handshake proves both keys
         self.ended = False
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """Accept bytes from the transport."""
         if data:  # pyOpenSSL rejects empty data
             self._tls.bio_write(data)
 
     def give(self) -> bytes:
         """Return the bytes to send."""
-        pieces = []
+        pieces: list[bytes] = []
         try:
-            while True:
-                pieces.append(self._tls.bio_read(_CHUNK))
+            while not pieces or len(pieces[-1]) == _GIVE:  # less is all: no need for an exception
+                pieces.append(self._tls.bio_read(_GIVE))
         except SSL.WantReadError:
-            return b"".join(pieces)
+            pass
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def handshake(self) -> bool:
         """Continue the handshake; return whether it is done.
@@ -113,7 +116,7 @@ class PeerEngine:
     def read(self) -> bytes:
         """Return decrypted bytes."""
         try:
-            return self._tls.recv(_CHUNK)
+            return self._tls.recv(_RECORD)
         except SSL.WantReadError:
             return b""
         except SSL.ZeroReturnError:

@@ -335,7 +335,7 @@ class _Nothing:
     ended = False
     dialling = False
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """Drop the bytes."""
 
     def give(self) -> bytes:

@@ -158,7 +158,7 @@ class UntouchedEngine(StandardEngine):
 
     is_on_a_thread = False
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         assert not self.is_on_a_thread
         super().take(data)
 
