@@ -121,10 +121,18 @@ class Receiving:
         why = _REFUSED.get(message.reason, "its sender refuses it")
         self._fail(kept, P2PError(why), state)
 
-    def cancel(self, kept: KeptTransfer, state: TransferState) -> None:
+    def idle_since(self, at: int) -> list[KeptTransfer]:
+        """Return the waiting transfers without progress since then, in milliseconds of Unix time.
+
+        A running one ends by itself if nothing moves.
+        """
+        wanted = self._wanted.values()
+        return [kept for kept in wanted if kept.at < at and kept.id not in self._running]
+
+    def cancel(self, kept: KeptTransfer, state: TransferState, why: str = "") -> None:
         """Cancel a transfer, and delete its part."""
         self._forget(kept.id)
-        self._services.end(kept, state)
+        self._services.end(kept, state, why)
         self._discard(kept)
 
     def clear_up(self) -> None:
@@ -220,8 +228,8 @@ class Receiving:
             self._services.activities.end(kept.id)
             self._discard(kept)
             return
-        kept = self._wanted[kept.id] = kept._replace(pieces=pieces)
         at = now_ms() if is_further else kept.at
+        kept = self._wanted[kept.id] = kept._replace(pieces=pieces, at=at)
         with suppress(StorageError):  # it is only for the list, and for how old the progress is
             self._services.store.update(kept.id, pieces=pieces, at=at)
         if not self._closed:

@@ -12,7 +12,7 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
-from p2pchat.net.loop import Loop
+from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.worker import Worker
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.files.activities import LISTED, Activities
@@ -26,7 +26,7 @@ from p2pchat.peer.files.talk import FileTalk
 from p2pchat.peer.store.lines import new_uid
 from p2pchat.peer.store.transfer_store import KeptTransfer, TransferStore
 from p2pchat.protocol.client.events import Event
-from p2pchat.protocol.client.file_events import FileOffered
+from p2pchat.protocol.client.file_events import FileFailed, FileOffered
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.client.transfers import Transfer, TransferState
 from p2pchat.protocol.files.messages import FINAL, FileDone, FileGet, FileNo, Refusal
@@ -38,7 +38,10 @@ _MOST_OPEN: Final = 50
 """Open offers per contact; beyond that, the oldest is declined."""
 
 _DAY_MS: Final = 24 * 3600 * 1000
-_GIVEN_UP_AFTER_MS: Final = 14 * _DAY_MS
+_IDLE_DAYS: Final = 14
+_FIRST_LOOK_S: Final = 60.0
+"""The seconds after which a new node looks for idle transfers, since senders may be online."""
+
 _KEPT: Final = 5000
 """The number of finished transfers that are kept."""
 
@@ -77,6 +80,7 @@ class Transfers:
         on_event: Callable[[Event], None],
         on_change: Callable[[], None],
     ) -> None:
+        self._loop = loop
         self._activities = Activities(loop, on_event, on_change)
         self._services = TransferServices(
             loop,
@@ -95,6 +99,7 @@ class Transfers:
         self._talk_with: Callable[[str], FileTalk | None] = lambda _: None
         self._open_talk: OpenTalk | None = None
         self._withdraw: Callable[[str, str], None] = ignore
+        self._timer: Timer | None = None
 
     def open(
         self,
@@ -110,11 +115,9 @@ class Transfers:
         self._talk_with, self._open_talk, self._withdraw = talk_with, open_talk, withdraw
         self._store.drop_prepared()
         self._store.drop_old(_KEPT)
-        for kept in self._store.in_state(TransferState.WANTED, outgoing=False):
-            if now_ms() - kept.at > _GIVEN_UP_AFTER_MS:
-                self._receiving.cancel(kept, TransferState.CANCELLED)
         self._receiving.begin()
         self._receiving.clear_up()
+        self._timer = self._loop.call_later(_FIRST_LOOK_S, self._end_idle)
 
     @property
     def moving(self) -> tuple[Transfer, ...]:
@@ -306,6 +309,8 @@ class Transfers:
 
     def close(self) -> None:
         """Stop the running transfers; the next node of the account resumes them."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._receiving.stop_all()
         self._sending.stop_all()
         self._services.data_links.close()
@@ -354,20 +359,34 @@ class Transfers:
                 self._refuse(kept, TransferState.DECLINED)
 
     def _accept(self, kept: KeptTransfer, folder: str) -> None:
+        at = now_ms()
         self._store.update(
-            kept.id, state=TransferState.WANTED, path=folder, at=now_ms(), reason="", told=False
+            kept.id, state=TransferState.WANTED, path=folder, at=at, reason="", told=False
         )
-        wanted = kept._replace(state=TransferState.WANTED, path=folder, reason="")
+        wanted = kept._replace(state=TransferState.WANTED, path=folder, at=at, reason="")
         self._receiving.want(wanted)
 
-    def _refuse(self, kept: KeptTransfer, state: TransferState) -> None:
+    def _end_idle(self) -> None:
+        """Cancel the accepted transfers without progress for many days, today and each day."""
+        self._timer = self._loop.call_later(_DAY_MS / 1000, self._end_idle)
+        error = P2PError(
+            f"nothing of it was received for {_IDLE_DAYS} days",
+            likely="its sender is rarely online when you are",
+        )
+        for kept in self._receiving.idle_since(now_ms() - _IDLE_DAYS * _DAY_MS):
+            self._services.safely(partial(self._refuse, kept, TransferState.CANCELLED, error.what))
+            self._services.on_event(
+                FileFailed(kept.username, kept.id, kept.offer.shown_name, error)
+            )
+
+    def _refuse(self, kept: KeptTransfer, state: TransferState, why: str = "") -> None:
         """End a transfer on our side, and tell the contact now or later."""
         talk = self._talk_with(kept.username)
         is_there = talk is not None and talk.key == kept.key
         if kept.outgoing:
             self._sending.cancel(kept)
         else:
-            self._receiving.cancel(kept, state)
+            self._receiving.cancel(kept, state, why)
         self._store.update(kept.id, told=not is_there)
         if talk is None or not is_there:
             return

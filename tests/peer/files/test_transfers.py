@@ -14,7 +14,7 @@ from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import calls
 from p2pchat.peer.chat import reconnector
-from p2pchat.peer.files import receive_attempt
+from p2pchat.peer.files import receive_attempt, transfers
 from p2pchat.peer.store.transfer_store import TransferStore
 from p2pchat.protocol.client.events import Left, TextReceived, Trouble
 from p2pchat.protocol.client.file_events import (
@@ -27,6 +27,7 @@ from p2pchat.protocol.client.file_events import (
 )
 from p2pchat.protocol.client.transfers import TransferState
 from p2pchat.protocol.files.pieces import PIECE_BYTES
+from p2pchat.wall_clock import now_ms
 from tests.fakes import advance, settle
 from tests.file_people import Two
 from tests.world import World
@@ -319,6 +320,29 @@ def test_declined_can_be_had_later(two: Two) -> None:
         two.bob.node.files.decline(two.theirs().id)
         two.until(lambda: len(two.heard("alice", FileDeclined)) > 0)
         assert two.get().read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("runs_on", [True, False], ids=["node runs on", "node restarts"])
+def test_idle_for_two_weeks(two: Two, monkeypatch: pytest.MonkeyPatch, runs_on: bool) -> None:
+    """A transfer without progress ends with a notice, on both sides; it can be had later."""
+    path = two.file(3 * PIECE_BYTES)
+    two.offer(path)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.goes("alice")
+    two.bob.node.files.get(two.theirs().id)
+    for days in (13, 15):
+        monkeypatch.setattr(transfers, "now_ms", lambda: now_ms() + days * 86_400_000)  # noqa: B023
+        if not runs_on:
+            two.goes("bob"), two.comes("bob")
+        advance(two.loop, 86_400 if runs_on else 60)
+        failed = two.heard("bob", FileFailed)
+        assert bool(failed) is (days == 15)
+    assert failed[0].error.what == "nothing of it was received for 14 days"
+    assert two.theirs().state is TransferState.CANCELLED
+    assert two.theirs().why == failed[0].error.what
+    two.comes("alice")
+    two.until(lambda: bool(two.heard("alice", FileFailed)))
+    assert two.get().read_bytes() == path.read_bytes()
 
 
 def test_what_a_sender_gives_up_leaves_nothing(two: Two) -> None:
