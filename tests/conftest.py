@@ -1,6 +1,7 @@
 """Fixtures shared by the tests of all packages."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -20,6 +21,23 @@ from tests.world import World
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than processors, since tests of real programs mostly wait."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure() -> None:
+    """Have the programs that tests start begin with no signal ignored or blocked.
+
+    Both are inherited, for instance from nohup and from a shell's background jobs; `p2p` keeps what
+    it is told to ignore. A signal that is handled is back to normal in a program that is started,
+    and does this process no more harm than an ignored one.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+_IGNORED_BY_PYTHON = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
+"""Python starts other programs without this."""
 
 
 @pytest.hookimpl(wrapper=True)
