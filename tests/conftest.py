@@ -1,7 +1,6 @@
 """Fixtures shared by the tests of all packages."""
 
 import os
-import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from types import TracebackType
 import pytest
 
 from p2pchat.net.loop import Loop
-from tests import fork_server
+from tests import fork_server, surroundings
 from tests.fakes import FakeClock
 from tests.people import People, Registry
 from tests.postgres import Postgres
@@ -24,20 +23,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure() -> None:
-    """Have the programs that tests start begin with no signal ignored or blocked.
-
-    Both are inherited, for instance from nohup and from a shell's background jobs; `p2p` keeps what
-    it is told to ignore. A signal that is handled is back to normal in a program that is started,
-    and does this process no more harm than an ignored one.
-    """
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)
-
-
-_IGNORED_BY_PYTHON = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
-"""Python starts other programs without this."""
+    """Make the tests independent of whoever starts them."""
+    surroundings.leave()
 
 
 @pytest.hookimpl(wrapper=True)

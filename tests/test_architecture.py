@@ -43,6 +43,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/client/file_orders.py": "tests/cli/person/test_files.py",
     "p2pchat/peer/chat/file_talk.py": "tests/peer/files/test_transfers.py",
     "p2pchat/peer/files/activities.py": "tests/peer/files/test_transfers.py",
+    "p2pchat/peer/files/idle.py": "tests/peer/files/test_transfers.py",
     "p2pchat/peer/files/services.py": "tests/peer/files/test_transfers.py",
     "p2pchat/peer/files/data_links.py": "tests/scenarios/test_files.py",
     "p2pchat/peer/files/sending.py": "tests/peer/files/test_transfers.py",

@@ -12,11 +12,12 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
-from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.files.activities import LISTED, Activities
 from p2pchat.peer.files.data_links import DataLinks
+from p2pchat.peer.files.idle import IdleWatch
 from p2pchat.peer.files.policy import MOST_RELAYED, Decision, FilesPolicy
 from p2pchat.peer.files.receiving import Receiving
 from p2pchat.peer.files.sending import Sending
@@ -26,7 +27,7 @@ from p2pchat.peer.files.talk import FileTalk
 from p2pchat.peer.store.lines import new_uid
 from p2pchat.peer.store.transfer_store import KeptTransfer, TransferStore
 from p2pchat.protocol.client.events import Event
-from p2pchat.protocol.client.file_events import FileFailed, FileOffered
+from p2pchat.protocol.client.file_events import FileOffered
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.client.transfers import Transfer, TransferState
 from p2pchat.protocol.files.messages import FINAL, FileDone, FileGet, FileNo, Refusal
@@ -38,10 +39,6 @@ _MOST_OPEN: Final = 50
 """Open offers per contact; beyond that, the oldest is declined."""
 
 _DAY_MS: Final = 24 * 3600 * 1000
-_IDLE_DAYS: Final = 14
-_FIRST_LOOK_S: Final = 60.0
-"""The seconds after which a new node looks for idle transfers, since senders may be online."""
-
 _KEPT: Final = 5000
 """The number of finished transfers that are kept."""
 
@@ -80,7 +77,6 @@ class Transfers:
         on_event: Callable[[Event], None],
         on_change: Callable[[], None],
     ) -> None:
-        self._loop = loop
         self._activities = Activities(loop, on_event, on_change)
         self._services = TransferServices(
             loop,
@@ -99,7 +95,7 @@ class Transfers:
         self._talk_with: Callable[[str], FileTalk | None] = lambda _: None
         self._open_talk: OpenTalk | None = None
         self._withdraw: Callable[[str, str], None] = ignore
-        self._timer: Timer | None = None
+        self._idle_watch: IdleWatch | None = None
 
     def open(
         self,
@@ -117,7 +113,9 @@ class Transfers:
         self._store.drop_old(_KEPT)
         self._receiving.begin()
         self._receiving.clear_up()
-        self._timer = self._loop.call_later(_FIRST_LOOK_S, self._end_idle)
+        self._idle_watch = IdleWatch(
+            self._services.loop, self._receiving, self._cancel_idle, self._services.on_event
+        )
 
     @property
     def moving(self) -> tuple[Transfer, ...]:
@@ -309,8 +307,8 @@ class Transfers:
 
     def close(self) -> None:
         """Stop the running transfers; the next node of the account resumes them."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._idle_watch is not None:
+            self._idle_watch.close()
         self._receiving.stop_all()
         self._sending.stop_all()
         self._services.data_links.close()
@@ -366,18 +364,8 @@ class Transfers:
         wanted = kept._replace(state=TransferState.WANTED, path=folder, at=at, reason="")
         self._receiving.want(wanted)
 
-    def _end_idle(self) -> None:
-        """Cancel the accepted transfers without progress for many days, today and each day."""
-        self._timer = self._loop.call_later(_DAY_MS / 1000, self._end_idle)
-        error = P2PError(
-            f"nothing of it was received for {_IDLE_DAYS} days",
-            likely="its sender is rarely online when you are",
-        )
-        for kept in self._receiving.idle_since(now_ms() - _IDLE_DAYS * _DAY_MS):
-            self._services.safely(partial(self._refuse, kept, TransferState.CANCELLED, error.what))
-            self._services.on_event(
-                FileFailed(kept.username, kept.id, kept.offer.shown_name, error)
-            )
+    def _cancel_idle(self, kept: KeptTransfer, why: str) -> None:
+        self._services.safely(partial(self._refuse, kept, TransferState.CANCELLED, why))
 
     def _refuse(self, kept: KeptTransfer, state: TransferState, why: str = "") -> None:
         """End a transfer on our side, and tell the contact now or later."""

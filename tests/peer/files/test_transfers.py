@@ -14,7 +14,7 @@ from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import calls
 from p2pchat.peer.chat import reconnector
-from p2pchat.peer.files import receive_attempt, transfers
+from p2pchat.peer.files import idle, receive_attempt
 from p2pchat.peer.store.transfer_store import TransferStore
 from p2pchat.protocol.client.events import Left, TextReceived, Trouble
 from p2pchat.protocol.client.file_events import (
@@ -331,7 +331,7 @@ def test_idle_for_two_weeks(two: Two, monkeypatch: pytest.MonkeyPatch, runs_on: 
     two.goes("alice")
     two.bob.node.files.get(two.theirs().id)
     for days in (13, 15):
-        monkeypatch.setattr(transfers, "now_ms", lambda: now_ms() + days * 86_400_000)  # noqa: B023
+        monkeypatch.setattr(idle, "now_ms", lambda: now_ms() + days * 86_400_000)  # noqa: B023
         if not runs_on:
             two.goes("bob"), two.comes("bob")
         advance(two.loop, 86_400 if runs_on else 60)

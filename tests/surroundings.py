@@ -1,0 +1,35 @@
+"""What a test run inherits from whoever starts it, and leaves, as programs would inherit it too."""
+
+import os
+import signal
+from typing import Final
+
+_UMASK: Final = 0o022
+_VARIABLES: Final = {
+    "COLUMNS",
+    "LINES",
+    "NOTIFY_SOCKET",
+    "NO_COLOR",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+}
+_PREFIXES: Final = ("P2P_", "XDG_")
+_IGNORED_BY_PYTHON: Final = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
+"""Python starts other programs without this."""
+
+
+def leave() -> None:
+    """Use the signals, the file mode mask and the environment of a new user's first terminal.
+
+    nohup and background jobs ignore signals, and `p2p` keeps what it is told to ignore. A signal
+    that is handled is back to normal in a program that is started, and does this process no more
+    harm than an ignored one.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    os.umask(_UMASK)
+    for name in tuple(os.environ):  # noqa: TID251  # so that nothing else need look at it
+        if name in _VARIABLES or name.startswith(_PREFIXES):
+            del os.environ[name]  # noqa: TID251
