@@ -251,7 +251,7 @@ class Transfers:
     def offered(self, talk: FileTalk, lines: Sequence[KeptLine]) -> None:
         """Handle the offers in new lines of the contact."""
         is_any = False
-        for line in lines:
+        for line in (line for line in lines if line.offer is not None):
             kept = self._store.find(talk.contact, talk.key, line.uid, outgoing=False)
             if kept is not None and kept.state is TransferState.OFFERED:
                 is_any = True

@@ -100,7 +100,7 @@ class Thread:
             if progress.acked != self._noted:
                 queued -= self._note_delivered(progress.acked)
             also()
-            lines = self._newest(len(new)) if new else []
+            lines = self._as_kept(new) if new else []
         self._noted = progress.acked
         self.queued = queued if progress.acked < progress.last_out else 0
         return lines
@@ -237,9 +237,11 @@ class Thread:
             self._unpruned = 0
             self._store.rows(_PRUNE, (self._talk, self._talk, RECENT))
 
-    def _newest(self, count: int) -> list[KeptLine]:
-        rows = self._store.rows(_NEWEST, (*self._scope, count))
-        return [kept(row) for row in reversed(rows)]
+    def _as_kept(self, new: Sequence[NewLine]) -> list[KeptLine]:
+        """Return the received lines that were just inserted, with their offers."""
+        rows = self._store.rows(_NEWEST, (*self._scope, len(new)))
+        pairs = zip(reversed(rows), new, strict=True)
+        return [kept(row)._replace(offer=line.offer) for row, line in pairs]
 
     def _note_delivered(self, up_to: int) -> int:
         """Mark lines as delivered; return how many."""

@@ -37,7 +37,7 @@ class KeptLine(NamedTuple):
     """A stored line; `at` in milliseconds since the epoch; ids increase.
 
     `until`: when the contact's mailbox drops a waiting line, in seconds since the epoch; 0: the
-    line is in no mailbox. `offer`: the offered file, where it was asked for.
+    line is in no mailbox. `offer`: the offered file, if it was just received or was asked for.
     """
 
     id: int
