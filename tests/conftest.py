@@ -1,5 +1,6 @@
 """Fixtures shared by the tests of all packages."""
 
+import gc
 import os
 import tempfile
 from collections.abc import Generator, Iterator
@@ -48,6 +49,12 @@ def _with_lines(traceback: TracebackType | None) -> TracebackType | None:
         traceback.tb_lineno or traceback.tb_frame.f_code.co_firstlineno,
     )
     return TracebackType(_with_lines(traceback.tb_next), frame, traceback.tb_lasti, line)
+
+
+def pytest_collection_finish() -> None:
+    """Exclude what has been imported and collected from garbage collections: it is not garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
