@@ -19,8 +19,8 @@ from tests.world import World
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than processors, since tests of real programs mostly wait."""
-    return (os.cpu_count() or 1) + 1
+    """Return two workers more than processors, since tests of real programs mostly wait."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure() -> None:

@@ -18,7 +18,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         *("registrations-per-hour=0", "registrations-per-hour-and-address=0"),
     )
     limits = [word for limit in off for word in ("--limit", limit)]
-    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet", *limits)
+    serve = Serve(
+        tmp_path_factory.mktemp("registry"), "--quiet", "--password-cost", "64:1", *limits
+    )
     yield serve
     serve.kill()
 

@@ -30,7 +30,15 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         *("box-runs=3", "box-bytes=200000", "pass-runs=0", "pass-bytes-per-day=0"),
     )
     limits = [word for limit in off for word in ("--limit", limit)]
-    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet", "--mailbox", "1MB", *limits)
+    serve = Serve(
+        tmp_path_factory.mktemp("registry"),
+        "--quiet",
+        "--password-cost",
+        "64:1",
+        "--mailbox",
+        "1MB",
+        *limits,
+    )
     with running(serve):
         yield serve
 

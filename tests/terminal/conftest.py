@@ -15,7 +15,7 @@ Person = Callable[..., Screen]
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
     """Yield a registry of the test's own."""
-    serve = Serve(tmp_path / "registry", "--quiet")
+    serve = Serve(tmp_path / "registry", "--quiet", "--password-cost", "64:1")
     yield serve
     serve.kill()
 

@@ -21,7 +21,7 @@ PASSWORD = "correct horse"
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
     """Yield a registry."""
-    serve = Serve(tmp_path / "registry", "--quiet")
+    serve = Serve(tmp_path / "registry", "--quiet", "--password-cost", "64:1")
     yield serve
     serve.kill()
 
