@@ -55,7 +55,8 @@ def test_sent_at_the_prompt(people: People, come: Come, tmp_path: Path) -> None:
     alice.type(f"/send {folder}/my")
     alice.wait_for(r"^ +my report.pdf$")
     alice.type("\t")
-    alice.wait_until(lambda: r"my\ report.pdf" in "".join(alice.lines))
+    # it may be wrapped anywhere, as the folder's name has any length
+    alice.wait_until(lambda: r"my\report.pdf" in "".join(alice.text.split()))
     alice.enter("")
     bob.wait_for(r"^alice: offers my report.pdf \(300.0 kB\)$")
     bob.wait_for(r"^\* my report.pdf from alice: /get 1 or /decline 1$")

@@ -257,6 +257,34 @@ def test_draft_belongs_to_its_contact_and_survives_a_crash(terminals: Terminals)
     again.wait_until(lambda: _drafts(terminals) == "")
 
 
+@pytest.mark.parametrize("how", ["/chat bob", "p2p chat bob"])
+@pytest.mark.parametrize("draft", ["", "a draft, "], ids=["no draft", "a draft"])
+def test_what_is_typed_while_a_chat_opens_is_for_that_chat(
+    terminals: Terminals, how: str, draft: str
+) -> None:
+    """It stays in the line, behind the draft of that chat, and is not left for nobody."""
+    if draft:
+        before = terminals.chat()
+        before.type(draft)
+        before.wait_until(lambda: _drafts(terminals) == draft)
+        before.kill()
+    with running(terminals.people.start("bob")) as bob:
+        bob.signal(signal.SIGSTOP)  # so that the chat begins after the text is there
+        alice = terminals.open("alice", *(() if how.startswith("/") else ("chat", "bob")))
+        alice.wait_for("logged in as alice")
+        if how.startswith("/"):
+            alice.enter(how)
+        alice.type("see you")
+        alice.wait_until(lambda: typed(alice) == "see you")
+        assert alice.prompt_line.startswith("alice> ")
+        bob.signal(signal.SIGCONT)
+        alice.wait_for("chat with bob started")
+        alice.wait_until(lambda: alice.prompt_line.rstrip() == f"alice to bob> {draft}see you")
+        alice.enter(" soon")
+        alice.wait_for(f"{draft}see you soon  ✓$")
+        assert _drafts(terminals) == ""
+
+
 def test_timestamps_and_hanging_indent(terminals: Terminals) -> None:
     """A long line is indented behind the name."""
     alice = terminals.chat(P2P_TIMESTAMPS="true")

@@ -83,6 +83,7 @@ class Prompt:
         self._pending: list[Sequence[Fragment]] = []
         self._drafts = Drafts(drafts_file)
         self._front = ""
+        self._goes_next = False  # by a key, with what is typed left behind
         self._draft_kept_at = 0.0
         self._asked_about: str | None = None
         self._asked_to_leave = False
@@ -90,9 +91,7 @@ class Prompt:
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
             completer=self._completer,
-            key_bindings=bindings(
-                self._completer, lambda: self.on_line("/next"), self._interrupted
-            ),
+            key_bindings=bindings(self._completer, self._next, self._interrupted),
             complete_while_typing=True,
             reserve_space_for_menu=0,
             auto_suggest=ConditionalAutoSuggest(
@@ -128,6 +127,7 @@ class Prompt:
         confirmed, self._asked_about = self._asked_about is not None, None
         command = text.strip().removeprefix(_RUN).strip() if text.startswith(_RUN) else ""
         self._drafts.keep(self._front, "")
+        self._goes_next = False
         buffer.reset(append_to_history=True)
         # prompt_toolkit would load it only at the next redraw: arrow up before that found nothing.
         buffer.load_history_if_not_yet_loaded()
@@ -137,6 +137,11 @@ class Prompt:
         else:
             self.on_line(as_meant(text) if confirmed else text)
         return True
+
+    def _next(self) -> None:
+        """Go to the next conversation; what was typed stays."""
+        self._goes_next = True
+        self.on_line("/next")
 
     def has_run(self, block: str) -> None:
         """Put a command's output into the line; Enter sends it."""
@@ -250,13 +255,25 @@ class Prompt:
         self.session.reserve_space_for_menu = _MENU_ROWS if buffer.text.startswith("/") else 0
         now = time.monotonic()
         if front != self._front:
-            self._drafts.keep(self._front, buffer.text)
-            self._front = front
-            draft = self._drafts.of(front)
-            buffer.document = Document(draft, len(draft))
+            self._switch(buffer, front)
         elif now - self._draft_kept_at >= _DRAFT_EVERY_S:
             self._draft_kept_at = now
             self._drafts.keep(front, buffer.text)
+
+    def _switch(self, buffer: Buffer, front: str) -> None:
+        """Put the draft for the conversation that comes to front into the line.
+
+        Where there was none, what was typed while `/chat bob` or `p2p chat bob` was under way is
+        meant for bob, like lines that were entered meanwhile: it follows the draft.
+        """
+        follows = not (self._front or self._goes_next)
+        self._drafts.keep(self._front, "" if follows else buffer.text)
+        self._front, self._goes_next = front, False
+        draft = self._drafts.of(front)
+        if not follows:
+            buffer.document = Document(draft, len(draft))
+        elif draft:
+            buffer.document = Document(draft + buffer.text, len(draft) + buffer.cursor_position)
 
     def _message(self) -> Fragments:
         around = self._around()
