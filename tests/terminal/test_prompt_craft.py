@@ -274,6 +274,7 @@ def test_what_is_typed_while_a_chat_opens_is_for_that_chat(
         alice.wait_for("logged in as alice")
         if how.startswith("/"):
             alice.enter(how)
+        alice.type("\x1ba")  # Alt-A, which finds no other conversation
         alice.type("see you")
         alice.wait_until(lambda: typed(alice) == "see you")
         assert alice.prompt_line.startswith("alice> ")

@@ -162,7 +162,8 @@ class Prompt:
         self._drafts.keep(self._front, self.session.default_buffer.text)
 
     def _think_again(self) -> None:
-        """Cancel the confirmation, because the text was changed."""
+        """Cancel what was meant for the text before this change."""
+        self._goes_next = False
         self._asked_about = None
         self._asked_to_leave = False
 
