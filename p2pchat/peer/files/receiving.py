@@ -228,7 +228,7 @@ class Receiving:
             self._services.activities.end(kept.id)
             self._discard(kept)
             return
-        at = now_ms() if is_further else kept.at
+        at = now_ms() if pieces > kept.pieces else kept.at  # not by what an earlier node received
         kept = self._wanted[kept.id] = kept._replace(pieces=pieces, at=at)
         with suppress(StorageError):  # it is only for the list, and for how old the progress is
             self._services.store.update(kept.id, pieces=pieces, at=at)

@@ -113,9 +113,7 @@ class Transfers:
         self._store.drop_old(_KEPT)
         self._receiving.begin()
         self._receiving.clear_up()
-        self._idle_watch = IdleWatch(
-            self._services.loop, self._receiving, self._cancel_idle, self._services.on_event
-        )
+        self._idle_watch = IdleWatch(self._services, self._receiving, self._cancel_idle)
 
     @property
     def moving(self) -> tuple[Transfer, ...]:
@@ -365,7 +363,7 @@ class Transfers:
         self._receiving.want(wanted)
 
     def _cancel_idle(self, kept: KeptTransfer, why: str) -> None:
-        self._services.safely(partial(self._refuse, kept, TransferState.CANCELLED, why))
+        self._refuse(kept, TransferState.CANCELLED, why)
 
     def _refuse(self, kept: KeptTransfer, state: TransferState, why: str = "") -> None:
         """End a transfer on our side, and tell the contact now or later."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.errors import P2PError, StorageError, UsageError
+from p2pchat.errors import LinkLost, P2PError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import calls
 from p2pchat.peer.chat import reconnector
-from p2pchat.peer.files import idle, receive_attempt
+from p2pchat.peer.files import idle, receive_attempt, receiving, sending
 from p2pchat.peer.store.transfer_store import TransferStore
 from p2pchat.protocol.client.events import Left, TextReceived, Trouble
 from p2pchat.protocol.client.file_events import (
@@ -343,6 +343,57 @@ def test_idle_for_two_weeks(two: Two, monkeypatch: pytest.MonkeyPatch, runs_on: 
     two.comes("alice")
     two.until(lambda: bool(two.heard("alice", FileFailed)))
     assert two.get().read_bytes() == path.read_bytes()
+
+
+def test_restarts_are_no_progress(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier node has received does not make a transfer less idle."""
+    two.goes("alice")
+    two.comes("alice", rate=20_000_000)  # so that it can be cut in the middle
+    two.offer(two.file(8 * PIECE_BYTES))
+    two.until(lambda: bool(two.bob.node.files.all()))
+
+    def fails(*_: object) -> None:
+        raise LinkLost("the sender's link always breaks")
+
+    def cut_for_good() -> None:
+        if any(moving.done for moving in two.bob.node.files.moving):
+            monkeypatch.setattr(sending, "send_file", fails)
+            two.world.internet.cut_all("10.0.0.3")
+
+    two.bob.node.on_changed = cut_for_good
+    two.bob.node.files.get(two.theirs().id)
+    two.until(lambda: bool(two.heard("bob", FileWaiting)))
+    two.goes("bob")
+    for days in (5, 10, 15):
+        now = now_ms() + days * 86_400_000
+        monkeypatch.setattr(idle, "now_ms", lambda: now)  # noqa: B023
+        monkeypatch.setattr(receiving, "now_ms", lambda: now)  # noqa: B023
+        two.comes("bob")
+        for _ in range(70):  # it is tried several times
+            two.until(lambda: not two.worker.waiting)
+            advance(two.loop, 1)
+        assert two.heard("bob", FileWaiting)
+        assert bool(two.heard("bob", FileFailed)) is (days == 15)
+        two.goes("bob")
+
+
+def test_idle_transfer_that_cannot_be_ended(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is reported, and nothing else is claimed."""
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.goes("alice")
+    two.bob.node.files.get(two.theirs().id)
+    settle(two.loop)
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(idle, "now_ms", lambda: now_ms() + 15 * 86_400_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(TransferStore, "update", full)
+        advance(two.loop, 86_400)
+        assert two.heard("bob", Trouble)
+        assert not two.heard("bob", FileFailed)
 
 
 def test_what_a_sender_gives_up_leaves_nothing(two: Two) -> None:
