@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from typing import Final
 
 _UMASK: Final = 0o022
@@ -10,6 +11,9 @@ _VARIABLES: Final = {
     "LINES",
     "NOTIFY_SOCKET",
     "NO_COLOR",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
 }
@@ -23,7 +27,8 @@ def leave() -> None:
 
     nohup and background jobs ignore signals, and `p2p` keeps what it is told to ignore. A signal
     that is handled is back to normal in a program that is started, and does this process no more
-    harm than an ignored one.
+    harm than an ignored one. A temporary folder of one's own may be closed to other users, and its
+    name too long for a socket.
     """
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
@@ -33,3 +38,4 @@ def leave() -> None:
     for name in tuple(os.environ):  # noqa: TID251  # so that nothing else need look at it
         if name in _VARIABLES or name.startswith(_PREFIXES):
             del os.environ[name]  # noqa: TID251
+    tempfile.tempdir = None  # read from the environment before

@@ -72,10 +72,14 @@ def test_another_user_is_disconnected(real_loop: Loop) -> None:
         path.chmod(0o666)
         child = os.fork()
         if not child:
-            os.setuid(65534)
-            with socket.socket(socket.AF_UNIX) as sock:
-                sock.connect(str(path))
-                os._exit(0 if sock.recv(1) == b"" else 1)
+            exit_code = 1
+            try:
+                os.setuid(65534)
+                with socket.socket(socket.AF_UNIX) as sock:
+                    sock.connect(str(path))
+                    exit_code = int(sock.recv(1) != b"")
+            finally:
+                os._exit(exit_code)  # an exception must not leave here: the rest is the parent's
         ends: list[int] = []
 
         def has_ended() -> bool:
