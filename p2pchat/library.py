@@ -83,7 +83,7 @@ class ChatClient:
 
     @property
     def online(self) -> bool:
-        """Whether the account is logged in, as far as is known after the last call."""
+        """Whether the account was logged in at the last call."""
         return self._client.state.standing is SessionState.ONLINE
 
     def events(self, timeout: float | None = None) -> Iterator[Event]:

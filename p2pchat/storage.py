@@ -369,7 +369,7 @@ def in_use(file: Path) -> bool:
 
 
 def empty_tables(file: Path, tables: Sequence[str]) -> None:
-    """Delete all rows of these tables of a SQLite file that nobody else uses, and their traces."""
+    """Delete all rows of these tables, and their traces, from an otherwise unused file."""
     if tables:
         with closing(sqlite3.connect(file, isolation_level=None)) as database:
             for table in tables:

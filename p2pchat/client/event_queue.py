@@ -171,7 +171,7 @@ class EventQueue:
             self._wait_for_reader(contact, False)
 
     def _catch_up(self) -> None:
-        """Send what the client has missed, as far as there is room: messages first."""
+        """Send what the client has missed, messages first, while there is room."""
         while self._is_behind and not self.is_full:
             try:
                 missed = self._missed()

@@ -129,7 +129,7 @@ class Orders:
                 pass
 
     def go_on(self) -> None:
-        """Send the lines that waited for room, as far as there is some."""
+        """Send the lines that waited for room, while there is room."""
         for contact in tuple(self._held_back):
             waiting = self._held_back[contact]
             while waiting and self._has_room(waiting[0].order):

@@ -62,7 +62,7 @@ class UpnpPort:
         self._is_given_up = False
 
     def give_up(self) -> None:
-        """Have `open` remove the mapping at once, as nobody waits for it any more."""
+        """Make `open` remove the mapping at once, because the caller has stopped waiting."""
         self._is_given_up = True
 
     def open(self) -> "UpnpPort":
@@ -85,7 +85,7 @@ class UpnpPort:
         return self
 
     def remove(self) -> None:
-        """Release the port; a router that does not answer keeps it until its time is over."""
+        """Release the port; a router that does not answer keeps it until it expires."""
         with suppress(Exception):
             self._router.deleteportmapping(self.external.port, "TCP")
 

@@ -1,6 +1,7 @@
 """Questions to the local network where a contact is, and answers (PROTOCOL, "Local network").
 
-Only the asker and the contact can tell whom a question is for. Knows no socket and no clock.
+Only the asker and the contact can tell which contact a question is for. Uses neither sockets nor
+clocks.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ _PORT: Final = struct.Struct("!H")
 
 
 class Question(NamedTuple):
-    """A question: each contact who is asked for has a tag in it."""
+    """A question, with a tag for each wanted contact."""
 
     nonce: bytes
     tags: frozenset[bytes]

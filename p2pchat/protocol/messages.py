@@ -187,10 +187,10 @@ class LoginResult(Answer, frozen=True):
 
 
 class AnnouncePort(Request, frozen=True):
-    """Announce the port of the client's own peer server; None if it was not a valid port.
+    """Announce the port of the client's own peer server; `port` is None if the sent one is invalid.
 
     `clear_port`: the port for callers of the original dialect, if it serves them too. `hidden`: the
-    client has none, and can only be met at the registry; nobody is told its address.
+    client can be reached only through the registry, which does not disclose its address.
     """
 
     port: int | None

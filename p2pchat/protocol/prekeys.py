@@ -17,7 +17,7 @@ _SIGNATURE_BYTES: Final = 64
 _KEM: Final = re.compile(r"[A-Z0-9_]{1,32}")
 
 LONGEST_LIFE_S: Final = 60 * 24 * 3600
-"""Of a prekey: an owner who is away for longer is not left anything more."""
+"""The longest life of a prekey; no lines are left for an owner who is away for longer."""
 
 Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Days = Annotated[int, msgspec.Meta(ge=0, le=3650)]

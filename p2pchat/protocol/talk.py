@@ -44,9 +44,9 @@ class ChatRequest(Message, frozen=True):
     """Ask the user at this peer server for a chat.
 
     `port`: of the caller's own peer server, in the dialect where each side opens a connection.
-    `invitation`: the secret of the invitation by which the caller has joined. `to`: the name of the
-    user who is called; empty in older programs. `instead`: this link is to take the place of the
-    relayed one between the two. `can`: what the caller can do; empty in older programs.
+    `invitation`: the secret of the invitation by which the caller has joined. `to`: the callee's
+    username; empty in older programs. `instead`: whether this link replaces the relayed one
+    between the two. `can`: the abilities of the caller; empty in older programs.
     """
 
     username: str

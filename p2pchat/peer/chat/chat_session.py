@@ -215,7 +215,7 @@ class ChatSession:
         lines: Sequence[ChatText],
         also: Callable[[], None] = ignore,
     ) -> Verdict:
-        """Take what is new in a run of our mailbox, while there is no link.
+        """Receive the new lines of a run from our mailbox, while there is no link.
 
         `theirs`: the contact's position in our lines, at that time by the contact's clock; it is
         ignored if a later one was heard, as it would look like that of an older disk. `also` is

@@ -98,7 +98,7 @@ class ChatWish:
         self.state = WishState.ASKING if stranger else WishState.SEEKING
 
     def accepted(self) -> None:
-        """Record that the contact has accepted a call, and is no stranger any more."""
+        """Record that the contact has accepted a call, and is no longer a stranger."""
         if self.state is WishState.ASKING:
             self.state = WishState.SEEKING
 

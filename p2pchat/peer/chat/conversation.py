@@ -209,7 +209,7 @@ class Conversation:
         return needed and self.link is None and not self._closed
 
     def away(self) -> None:
-        """Record that the contact is offline, as far as is known."""
+        """Record that the contact appears to be offline."""
         was_there = self.reconnector.is_online
         self.reconnector.away()
         if was_there and self.link is None:

@@ -158,7 +158,7 @@ class Conversations:
 
     @property
     def sought(self) -> str | None:
-        """The contact of a wanted chat who is still being looked up or has not answered."""
+        """The contact being looked up or called for a chat, if any."""
         opening = (c.contact for c in self._table if c.is_opening)
         return next(iter(self._sought), None) or next(opening, None)
 
@@ -188,11 +188,11 @@ class Conversations:
 
     @property
     def missed(self) -> list[str]:
-        """The contacts for whom a link is needed that there is not."""
+        """The contacts that need a link and have none."""
         return [c.contact for c in self._table if c.is_missed]
 
     def found_nearby(self, contact: str, address: Address) -> None:
-        """Call a contact who is missed at an address of the local network."""
+        """Call a missing contact at an address in the local network."""
         conversation = self._table.get(contact)
         if conversation is not None and conversation.is_missed:
             conversation.at(address, is_news=True, nearby=True)
@@ -366,7 +366,7 @@ class Conversations:
             self._on_event(ContactAway(contact, error))
 
     def _open_waiting(self) -> None:
-        """Start a conversation with each contact for whom lines or file transfers are pending."""
+        """Open the conversations that have pending lines or file transfers."""
         for contact in {*self._history.waiting(), *self._files.concerned}:
             self._table.with_pinned(contact)
 

@@ -27,10 +27,10 @@ _LASTING: Final = 60.0
 
 
 class LinkPlace:
-    """The link to one contact, who must prove `key` on any other that takes its place.
+    """The link to one contact, who must prove `key` on any link that replaces it.
 
-    `on_move(link, dialled)` is called when the conversation is to go on on another link, with
-    whether we have dialled it; `link` is that one by then.
+    `on_move(link, dialled)` is called when the conversation moves to another link; `dialled`:
+    whether we dialled it. The attribute `link` is already the new one then.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class LinkPlace:
             self._upgrade.begin()
 
     def clear(self) -> Link | None:
-        """Record that there is no link any more; return the last one."""
+        """Record that the link is gone; return it."""
         link, self.link = self.link, None
         if self._loop.now() - self._moved_at >= _LASTING:
             self._rounds.reset()

@@ -77,7 +77,7 @@ class MailboxTalk:
         lines: Sequence[ChatText],
         also: Callable[[], None],
     ) -> Verdict:
-        """Take what is new in a run; see `ChatSession.take_run`."""
+        """Receive the new lines of a run; see `ChatSession.take_run`."""
         self._session.flush()  # what came on a link before
         self.is_taking = True
         try:

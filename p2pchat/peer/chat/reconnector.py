@@ -21,7 +21,7 @@ from p2pchat.protocol.talk import ChatRequest
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
 _AFTER_SHORT: Final = 600.0
-"""Seconds after which two whom the registry only introduces try again to find a direct link."""
+"""Seconds until users joined only by the registry look for a direct link again."""
 
 
 class Reconnector:
@@ -100,7 +100,7 @@ class Reconnector:
         self.call()
 
     def away(self) -> None:
-        """Record that the contact is offline, as far as is known."""
+        """Record that the contact appears to be offline."""
         self.is_online = False
         self._retries.stop()
 

@@ -43,7 +43,7 @@ _WHY: Final = {
 class Desk:
     """What all errands of the user `username` share.
 
-    `ask` raises nothing. `is_closing`: links that are being closed bring nothing any more.
+    `ask` does not raise. `is_closing`: whether links are being closed and will deliver no more.
     """
 
     store: MailboxStore
@@ -122,7 +122,7 @@ class Errand:
         self._is_held = True
 
     def cancel(self) -> None:
-        """Call nothing any more: the registry is lost."""
+        """Stop making callbacks: the registry is lost."""
         self._is_over = True
 
     def _step(self) -> None:

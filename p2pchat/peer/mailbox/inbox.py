@@ -1,6 +1,6 @@
 """Receives the runs left in our mailbox: each once, and only while there is no link.
 
-What cannot be opened, or is not from a contact, is deleted and counted: its sender leaves it anew.
+What cannot be opened, or is not from a contact, is deleted and counted: its sender leaves it again.
 Nothing is deleted at the registry before it is on our disk.
 """
 
@@ -91,7 +91,7 @@ class Inbox:
         self._gaps = 0
         self._again = 0
         self.waiting = 0
-        """How many runs wait at the registry, as far as is known."""
+        """The last known number of runs that wait at the registry."""
         self.held = 0
         """How many of them wait because there is a link, or for earlier ones."""
         self.unreadable = 0

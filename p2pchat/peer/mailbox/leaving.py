@@ -83,7 +83,7 @@ class Leaving:
             self._waiters.setdefault(contact, []).append(then)
 
     def release(self, contact: str) -> None:
-        """Go on after `hold`."""
+        """Resume after `hold`."""
         self._held[contact] -= 1
 
     def renumbered(self, contact: str) -> None:

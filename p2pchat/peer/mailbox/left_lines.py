@@ -66,7 +66,7 @@ class LeftLines:
         self.take_back([run.id for run in runs])
 
     def forget_all(self) -> None:
-        """Forget what was left: the registry keeps no mailboxes any more."""
+        """Forget what was left: the registry no longer keeps mailboxes."""
         self._forget([run for runs in self._runs.values() for run in runs])
 
     def keep_only(self, contact: str, key: bytes | None) -> None:
@@ -124,7 +124,7 @@ class LeftLines:
     def check(self) -> None:
         """Forget the runs that have expired, and those that were gone for a day without an answer.
 
-        Their lines are left anew. Ask the registry about those last seen there a day ago.
+        Their lines are left again. Ask the registry about those last seen there a day ago.
         """
         now = int(self._wall())
         every = [run for runs in self._runs.values() for run in runs]

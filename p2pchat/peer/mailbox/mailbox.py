@@ -221,7 +221,7 @@ class Mailbox:
         return max(0.0, self._leaving.refused_until(talk) - self._loop.now())
 
     def take_back(self, talk: Talk, then: Callable[[int], None]) -> None:
-        """Withdraw what was left for a contact, for good.
+        """Withdraw what was left for a contact permanently.
 
         `then` gets the number up to which lines may have been fetched already, 0 if none; until it
         has returned, nothing is left. It may raise StorageError.

@@ -119,9 +119,9 @@ class OwnBox:
             self._close()
 
     def pass_for(self, contact: str, key: bytes) -> bytes:
-        """Return the pass for a contact, made and published if necessary; empty if there is none.
+        """Return the pass for a contact, created and published if necessary.
 
-        That is so if our mailbox is off, or the registry has none.
+        Return b"" if our mailbox is off, the registry keeps none, or the contact is not trusted.
         """
         if not self.is_on or self._grant is None or not self.is_trusted(contact, key):
             return b""

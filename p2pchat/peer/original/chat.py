@@ -34,7 +34,7 @@ class _State(Enum):
     LEAVING = auto()
     """We leave as soon as the link opens on which to say what waits."""
     LAST_WORDS = auto()
-    """We cannot speak any more; the contact may still have something to say."""
+    """We can no longer send; the contact may still have something to say."""
     OVER = auto()
 
 

@@ -32,7 +32,7 @@ class AwayStatus:
         self.ours = False
 
     def of(self, contact: str) -> bool:
-        """Return whether the contact is away from the keyboard, as far as is known."""
+        """Return whether the contact is known to be away from the keyboard."""
         return contact in self._theirs and self._theirs[contact].value
 
     def be(self, *, idle: bool) -> None:

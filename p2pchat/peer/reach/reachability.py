@@ -79,10 +79,10 @@ class Reachability:
         """The ways to contacts."""
 
     def open(self, missed: Callable[[], list[str]], found: Callable[[str, Address], None]) -> None:
-        """Be found in the local network, and look there for contacts.
+        """Answer in the local network, and look there for contacts.
 
-        `missed()` are those whom we would like to reach and cannot; `found(contact, address)` is
-        called with one of them.
+        `missed()` returns the contacts that need a link and have none; `found(contact, address)` is
+        called when one of them answers.
         """
         if self._url.secure and self._reach.uses_lan:
             self._lan = Lan(

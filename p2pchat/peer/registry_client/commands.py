@@ -201,7 +201,7 @@ class RegistryCommands:
     def _announce_some_port(self, client: RegistryClient) -> None:
         """Announce a port, because the original program waits for that after registering.
 
-        It reads nothing else first: it would miss a LOGOUT and leave a user online who is gone.
+        It reads nothing else first: it would miss a LOGOUT and keep an absent user online.
         """
         here = Address(with_zone_of(self._link.local.host, self._link.remote.host), 0)
         port = self._network.listen(here, lambda transport: transport.abort())

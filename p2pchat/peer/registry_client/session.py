@@ -196,7 +196,7 @@ class RegistrySession:
         return self._grant is not None and CAN_MEET in self._grant.can
 
     def announce_external(self, external: Address | None) -> None:
-        """Note where a router passes connections on to our peer server; None: nowhere any more."""
+        """Record the external address that a router maps to our peer server; None: no mapping."""
         self.announcement.external = external
         self.announcement.confirmed = None
         if self.standing is SessionState.ONLINE and self._can_meet:

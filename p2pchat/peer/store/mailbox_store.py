@@ -136,7 +136,7 @@ class MailboxStore:
         self._execute(MailboxPass.insert(**row).on_conflict_replace())
 
     def given(self) -> list[tuple[str, bytes, bytes]]:
-        """Return the passes to our mailbox: for whom, for which key, and the pass; oldest first."""
+        """Return the passes to our mailbox as (username, key, pass), oldest first."""
         ours = (MailboxPass.registry == self._registry) & MailboxPass.ours.is_null(False)
         columns = (MailboxPass.username, MailboxPass.key, MailboxPass.ours)
         query = MailboxPass.select(*columns).where(ours).order_by(peewee.SQL("rowid"))

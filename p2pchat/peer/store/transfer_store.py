@@ -44,7 +44,7 @@ _TOLD_WITHIN_MS: Final = 14 * 24 * 3600 * 1000
 _LATELY: Final = 100
 
 _BELIEVED_MS: Final = 10_000
-"""Seconds for which `to_tell` is cached, though another process may delete rows."""
+"""Milliseconds for which `to_tell` is cached, though another process may delete rows."""
 
 _COLUMNS: Final = [getattr(Transfer, name) for name in KeptTransfer._fields]
 

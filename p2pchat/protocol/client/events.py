@@ -265,7 +265,7 @@ class NotKept(NodeEvent, frozen=True):
 
 
 class ChatEnded(NodeEvent, frozen=True):
-    """A chat has ended; `unsent` was not sent any more. Without an error, one side has left."""
+    """A chat has ended; `unsent`: lines that were not sent. Without an error, one side has left."""
 
     contact: str
     error: P2PError | None

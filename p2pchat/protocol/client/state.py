@@ -74,7 +74,7 @@ class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_said_all(self) -> bool:
-        """Whether all of our lines are delivered, as far as is known."""
+        """Whether all of our lines are known to be delivered."""
         return not (self.waiting or self.queued)
 
 
@@ -83,9 +83,9 @@ class NodeState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `retry_at`: when a lost registry is tried again, by this machine's monotonic clock. `calling`:
     the contact who is called and has not answered. `requests`: the users waiting for our answer,
-    the first caller first. `online`: the contacts who are online. `moving`: the transfers of files
-    whose bytes are moving. `muted`: the muted contacts among
-    those that events have named. `dnd`: do not disturb. `away`: contacts see our user as away.
+    the first caller first. `online`: the contacts who are online. `moving`: the file transfers
+    whose bytes are moving. `muted`: the muted contacts among those that events have named. `dnd`:
+    do not disturb. `away`: contacts see our user as away.
     """
 
     standing: SessionState = SessionState.CONNECTING

@@ -35,9 +35,9 @@ class LoggedOut(msgspec.Struct, frozen=True, tag="logged out"):
 
 
 class Met(msgspec.Struct, frozen=True, tag="met"):
-    """A user who is online at another node, `username`, is asked for a circuit by one of `node`.
+    """A user of `node` asks for a circuit to `username`, who is online at another node.
 
-    The fields of `meeting` are those that the user is told.
+    `meeting`: the fields of the message to that user.
     """
 
     username: str

@@ -1,7 +1,7 @@
 """The circuits of a registry, each of which forwards the bytes between two connections.
 
 The two ends speak mutual TLS through it, so the registry cannot read what it forwards. This module
-knows no accounts; `service.meetings` decides who may be joined to whom.
+knows no accounts; `service.meetings` decides which users may be joined.
 """
 
 import logging

@@ -159,7 +159,7 @@ class LoginTries:
         self.note_known(username, host)
 
     def note_known(self, username: str, host: str) -> None:
-        """Record that the account has logged in or was created from there; takes back no try."""
+        """Record that the account has logged in or was created from there; withdraws no try."""
         group = group_of(host)
         self._known[username, group] = None
         self._known.move_to_end((username, group))

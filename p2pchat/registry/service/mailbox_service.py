@@ -1,7 +1,7 @@
-"""The rules for mailboxes: which requests are allowed, how often, and who is told.
+"""The rules for mailboxes: permissions, rate limits and notifications.
 
-Blocking work is returned as `BlockingJob`. Without boxes, as by default, every request is answered
-as if nobody had one.
+Blocking work is returned as `BlockingJob`. Without mailboxes, the default, every request is
+answered as if no user had one.
 """
 
 from collections.abc import Callable
@@ -260,7 +260,7 @@ class MailboxService:
         return BlockingJob(job, lambda _: BoxDoneResult(), Rank.QUICK)
 
     def tell_here(self, owner: Owner, waiting: int) -> bool:
-        """Tell a user who is online here that runs were left; return whether that is so."""
+        """Notify a user that runs were left; return False if the user is not online here."""
         session = self._presence.find(owner.username)
         if session is None:
             return False

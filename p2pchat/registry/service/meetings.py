@@ -1,4 +1,4 @@
-"""Tickets for circuits: who may be joined to whom, once and soon.
+"""Short-lived, single-use tickets that allow two users to be joined by a circuit.
 
 No socket; the time is passed in.
 """

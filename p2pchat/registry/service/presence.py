@@ -91,14 +91,14 @@ class Seal(NamedTuple):
 
 
 class OnlineSession:
-    """One user's presence: host, announced ports (0: none accepted yet), last heartbeat.
+    """One user's presence: host, announced ports (0 until one is accepted), last heartbeat.
 
     `seal` is None if the user logged in at the original listener. `port` is for calls in the
     dialect of the user's listener, `clear_port` for calls in clear that a user of a secure listener
     also accepts. `hang_up(reason)` closes the user's connection. `key` is the user's public key.
     `on_box_news(news)` tells the user that lines were left in the mailbox; None if the client knows
     none. `on_meeting(meeting)` tells the user that another one asks for a circuit; None if the
-    user's client cannot meet. `hidden`: the user has announced that nobody is told the address.
+    user's client cannot meet. `hidden`: the user's address is not disclosed.
     Search results are built once per change: `found` for a secure listener, and `found_in_clear`
     for the original one, which omits users who cannot be reached in clear.
     """

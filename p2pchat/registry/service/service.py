@@ -133,7 +133,7 @@ class Service:
         return self._presence.ready[secure]
 
     def find(self, username: str, audience: Audience) -> SearchResult | None:
-        """Return what such clients are told of a user who is online here; None for any other."""
+        """Return the search result of a user for that audience; None if not online here."""
         online_session = self._presence.find(username)
         return None if online_session is None else online_session.told(audience)
 

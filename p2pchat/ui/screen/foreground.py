@@ -256,7 +256,7 @@ class Foreground:
             self._late.add(contact)
 
     def _delivered(self, contact: str, waiting: int, up_to: int) -> None:
-        """Handle a delivery; report it if nothing is queued for the contact any more."""
+        """Handle a delivery; report it once nothing is queued for the contact."""
         self.ours.delivered(contact, up_to)
         if not waiting and contact in self._late:
             self._late.discard(contact)
