@@ -1,6 +1,7 @@
 """Files between two users at their terminals: offered, accepted, shown as they move, and there."""
 
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,17 +47,21 @@ def make(folder: Path, name: str, size: int) -> Path:
     return path
 
 
-def test_sent_at_the_prompt(people: People, come: Come, tmp_path: Path) -> None:
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is never wrapped at the prompt."""
+    with tempfile.TemporaryDirectory(prefix="p2p") as folder:
+        yield Path(folder)
+
+
+def test_sent_at_the_prompt(people: People, come: Come, short_folder: Path) -> None:
     """Tab completes the path; what bob must type is said; both see that it is there."""
     bob, alice = chat(come)
-    folder = tmp_path / "w"
-    folder.mkdir()
-    path = make(folder, "my report.pdf", 300_000)
-    alice.type(f"/send {folder}/my")
+    path = make(short_folder, "my report.pdf", 300_000)
+    alice.type(f"/send {short_folder}/my")
     alice.wait_for(r"^ +my report.pdf$")
     alice.type("\t")
-    # it may be wrapped anywhere, as the folder's name has any length
-    alice.wait_until(lambda: r"my\report.pdf" in "".join(alice.text.split()))
+    alice.wait_until(lambda: r"my\ report.pdf" in "".join(alice.lines))
     alice.enter("")
     bob.wait_for(r"^alice: offers my report.pdf \(300.0 kB\)$")
     bob.wait_for(r"^\* my report.pdf from alice: /get 1 or /decline 1$")
