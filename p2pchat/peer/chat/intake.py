@@ -47,7 +47,7 @@ class Intake:
         self._look_again: Timer | None = None
 
     def may_take(self) -> bool:
-        """Return whether lines from a mailbox may be taken now; tell the user if it is full.
+        """Return whether lines from a mailbox can be accepted now; tell the user if it is full.
 
         Raise StorageError.
         """

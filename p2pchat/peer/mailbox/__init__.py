@@ -1,1 +1,1 @@
-"""Lines left for users who are offline, and taken from our own box."""
+"""Lines left in mailboxes for offline users, and received from our own mailbox."""

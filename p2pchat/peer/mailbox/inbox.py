@@ -31,8 +31,9 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.sealed import Box, Run
 
 _TRY_AGAIN: Final = 300.0
-"""Seconds after which what could not be taken is fetched again: too much was unread, or the disk
-has failed.
+"""Seconds after which runs that could not be received are fetched again.
+
+Too much was unread, or the disk had failed.
 """
 
 _MOST_RUNS: Final = 5000
@@ -45,8 +46,8 @@ _MOST_AGAIN: Final = 5
 class Inbox:
     """Our mailbox as the user `username`. `talk_with(contact)` returns the conversation.
 
-    `on_taken()` is called after runs were taken, `on_pass(contact)` for a new pass. Methods raise
-    StorageError.
+    `on_taken()` is called after runs were received, `on_pass(contact)` for a new pass. Methods
+    raise StorageError.
     """
 
     def __init__(

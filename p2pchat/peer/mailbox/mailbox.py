@@ -149,7 +149,7 @@ class Mailbox:
     def trust_changed(self, contact: str, key: bytes | None) -> None:
         """Record that a contact was blocked or unblocked, or has that other key: passes end.
 
-        What was left for another key is taken back.
+        What was left for another key is withdrawn.
         """
         self._leaving.try_again(contact)
         self._guarded(self._own_box.publish_passes)()

@@ -105,7 +105,7 @@ class OwnBox:
         self._grant = None
 
     def turn(self, *, on: bool) -> None:
-        """Set whether contacts may leave lines for us; what is there already is still taken."""
+        """Set whether contacts may leave lines for us; runs already there are still received."""
         if on == self.is_on:
             return
         self._store.turn(on=on)

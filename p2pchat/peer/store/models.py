@@ -77,7 +77,7 @@ class Contact(peewee.Model):
     - `muted_until`: until when the contact is muted, in seconds since the epoch.
     - `invited`: verified by an invitation from one of us to the other.
     - `invitation`: the secret to show to the contact until it has been received.
-    - `files`: what becomes of the contact's files; see calls.contacts.
+    - `files`: how the contact's files are treated; see calls.contacts.
     """
 
     registry = peewee.TextField()
