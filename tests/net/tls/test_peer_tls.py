@@ -156,7 +156,8 @@ def _impossible_version() -> SSL.Context:
 
 def _impossible_time() -> SSL.Context:
     def wrong(data: bytes) -> bytes:
-        at = data.index(b"\x17\x0d") + 2
+        validity = b"0\x1e\x17\x0d"  # two times of 13 characters; the random number is before them
+        at = data.index(validity) + len(validity)
         return data[:at] + b"999999999999Z" + data[at + 13 :]
 
     return _malformed(wrong)
