@@ -10,12 +10,16 @@ _VARIABLES: Final = {
     "BUILD_NUMBER",
     "CI",
     "COLUMNS",
+    "EDITOR",
     "LINES",
+    "MANPAGER",
     "NOTIFY_SOCKET",
     "NO_COLOR",
+    "PAGER",
     "TEMP",
     "TMP",
     "TMPDIR",
+    "VISUAL",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
 }
@@ -30,8 +34,8 @@ def leave() -> None:
     nohup and background jobs ignore signals, and `p2p` keeps what it is told to ignore. A signal
     that is handled is back to normal in a program that is started, and does this process no more
     harm than an ignored one. On a CI machine pytest shows all differences of two values, and takes
-    minutes to find them in large ones. A temporary folder of one's own may be closed to other users, and its
-    name too long for a socket.
+    minutes to find them in large ones. A temporary folder of one's own may be closed to other
+    users, and its name too long for a socket.
     """
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
@@ -39,6 +43,7 @@ def leave() -> None:
             signal.signal(number, lambda *_: None)
     os.umask(_UMASK)
     for name in tuple(os.environ):  # noqa: TID251  # so that nothing else need look at it
-        if name in _VARIABLES or name.startswith(_PREFIXES):
+        is_ours = name in _VARIABLES or name.startswith(_PREFIXES)
+        if is_ours or name.lower().endswith("_proxy"):
             del os.environ[name]  # noqa: TID251
     tempfile.tempdir = None  # read from the environment before
