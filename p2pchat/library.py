@@ -20,6 +20,7 @@ from p2pchat.app.settings import Settings, from_environment
 from p2pchat.client.client import ANSWER_TIMEOUT, REGISTRY_TIMEOUT, Client
 from p2pchat.client.local_client import LocalClient
 from p2pchat.errors import LoginNeeded, P2PError, UsageError
+from p2pchat.paths import text_of
 from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed, RegistryLost
 from p2pchat.protocol.client.file_orders import DeclineFile, GetFile, ListFiles, SendFile
@@ -157,12 +158,12 @@ class ChatClient:
 
     def send_file(self, to: str, path: str | Path, name: str = "") -> Transfer:
         """Offer a file or folder to a contact; an event reports the outcome."""
-        order = SendFile(self._client.named(to), str(Path(path).absolute()), name)
+        order = SendFile(self._client.named(to), text_of(Path(path).absolute()), name)
         return self._client.ask(order, REGISTRY_TIMEOUT).transfers[0]
 
     def get_file(self, number: int, folder: str | Path = "") -> None:
         """Receive the file offered under a number (see FileOffered) into that folder."""
-        self._client.ask(GetFile(number, "", str(Path(folder).absolute()) if folder else ""))
+        self._client.ask(GetFile(number, "", text_of(Path(folder).absolute()) if folder else ""))
 
     def decline_file(self, number: int) -> None:
         """Decline the file offered under a number."""

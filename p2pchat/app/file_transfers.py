@@ -29,6 +29,7 @@ from p2pchat.errors import (
     UsageError,
     queued,
 )
+from p2pchat.paths import text_of
 from p2pchat.peer.files.activities import stored_transfers
 from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed, RegistryLost
 from p2pchat.protocol.client.file_orders import (
@@ -107,7 +108,7 @@ def _offer_all(
     for path, name in files:
         is_hopeless = trouble is not None or isinstance(first, ContactOffline)
         known = 0.0 if is_hopeless else _acknowledged_within(wait)
-        order = SendFile(contact, str(path.absolute()), name, known)
+        order = SendFile(contact, text_of(path.absolute()), name, known)
         try:
             offered = client.ask(order, known + _SCAN_TIMEOUT)
         except ContactOffline as error:
@@ -142,7 +143,7 @@ def get_file(
             raise UsageError("it was yours", advice=f"p2p send-file {transfer.user} FILE")
         watch = TransferWatch(client, progress)
         watch.whys[number] = transfer.why
-        client.ask(GetFile(number, "", str(folder.absolute()) if folder else ""))
+        client.ask(GetFile(number, "", text_of(folder.absolute()) if folder else ""))
         watch.wait({number: transfer.user}, _AT_ONCE if trouble else wait, is_receiver=True)
         if trouble is not None and watch.outcomes[number] is not None:
             raise trouble

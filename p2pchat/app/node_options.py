@@ -4,10 +4,10 @@ Every node of a profile follows the file, also one that runs only for `p2p send`
 """
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2pchat.errors import UsageError
+from p2pchat.paths import path_of
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.files.policy import LEAST_RATE, MOST_AT_ONCE, FilesPolicy, check_accept
 from p2pchat.peer.registry_client.reach import Reach
@@ -60,7 +60,7 @@ def files_policy(settings: "Settings") -> FilesPolicy:
         raise UsageError(f"files.rate: {rate} bytes a second are too few", advice="at least 10kB")
     return FilesPolicy(
         accept=check_accept(values["files.accept"]),
-        folder=Path(values["files.folder"]).expanduser(),
+        folder=path_of(values["files.folder"]).expanduser(),
         keep_free=size_of(values["files.keep-free"]),
         rate=rate,
         at_once=at_once,

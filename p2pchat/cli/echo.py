@@ -31,6 +31,13 @@ def echo_wrapped(text: str, *, err: bool = False, indent: int = 4) -> None:
         echo(part, err=err)
 
 
+def echo_path(text: str) -> None:
+    """Print a path for programs: in UTF-8, as it is on the disk, whatever the locale is."""
+    from p2pchat.protocol.text import printable
+
+    click.echo(printable(text).encode("utf-8", "replace"))
+
+
 def _width(stream: TextIO) -> int | None:
     """Return the width of the terminal; None if stdout is not one."""
     try:

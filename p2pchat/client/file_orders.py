@@ -1,11 +1,11 @@
 """Executes a client's orders about files at the node."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from p2pchat.client.delivery import Queue
 from p2pchat.errors import OnFailed, UsageError
+from p2pchat.paths import path_of
 from p2pchat.peer.files.source import Scanned
 from p2pchat.peer.node import Node
 from p2pchat.protocol.client.file_orders import (
@@ -62,7 +62,7 @@ class FileOrders:
                 results.append(Transfers((transfer,), found.skipped, found.renamed))
                 then(number)
 
-            node.files.offer(order.to, Path(order.path), order.name, offered, failed)
+            node.files.offer(order.to, path_of(order.path), order.name, offered, failed)
 
         def done(_: object) -> None:
             then(results[0])

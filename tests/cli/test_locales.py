@@ -3,16 +3,18 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.people import People, Registry
-from tests.programs import Program, running
+from tests.programs import P2P, Program, running, wait_until
 
 LOCALES = {"en_US": "ISO-8859-1", "ru_RU": "KOI8-R", "C": "ANSI_X3.4-1968"}
 TEXT = "price 5 \u20ac, \u0434\u0430, caf\u00e9, \u4f1a\u8b70 \U0001f600"
+FILE, FOLDER = "caf\u00e9 \u4f1a\u8b70.txt", "\u0434\u0430"
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +44,26 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
         yield people
 
 
-@pytest.mark.parametrize("name", LOCALES)
-def test_unencodable_characters_end_no_command(people: People, locales: Path, name: str) -> None:
-    """Characters that the locale cannot encode end no command, node or listener."""
-    locale = name if name == "C" else f"{name}.{LOCALES[name]}"
-    env = people.env["bob"] | {
-        "LC_ALL": locale,
+def in_locale(people: People, who: str, locales: Path, name: str) -> dict[str, str]:
+    """Return the environment of a user in that locale, without Python's own way out of it."""
+    return people.env[who] | {
+        "LC_ALL": name if name == "C" else f"{name}.{LOCALES[name]}",
         "LOCPATH": str(locales),
         "PYTHONUTF8": "0",
         "PYTHONCOERCECLOCALE": "0",
     }
+
+
+@pytest.mark.parametrize("name", LOCALES)
+def test_unencodable_characters_end_no_command(people: People, locales: Path, name: str) -> None:
+    """Characters that the locale cannot encode end no command, node or listener."""
+    env = in_locale(people, "bob", locales, name)
     for words in (("history", "alice"), ("history", "alice", "--json"), ("outbox",), ("contacts",)):
         done = subprocess.run([*Program.command, *words], env=env, capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (0, b""), words
         if "--json" in words:
-            last = json.loads(done.stdout.decode("utf-8").splitlines()[-1])
-            assert last["text"] == TEXT
+            lines = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
+            assert TEXT in [line["text"] for line in lines]
         elif words[0] == "history":
             assert b"price 5" in done.stdout
     chat = subprocess.run(
@@ -74,10 +80,50 @@ def test_unencodable_characters_end_no_command(people: People, locales: Path, na
 @pytest.mark.parametrize("name", LOCALES)
 def test_stdin_is_utf8_in_any_locale(people: People, locales: Path, name: str) -> None:
     """Stdin is read as UTF-8, and invalid bytes are replaced."""
-    locale = name if name == "C" else f"{name}.{LOCALES[name]}"
-    env = people.env["alice"] | {"LC_ALL": locale, "LOCPATH": str(locales), "PYTHONUTF8": "0"}
+    env = in_locale(people, "alice", locales, name)
     said = f"{name}: ".encode() + TEXT.encode() + b" caf\xe9"
     command = [*Program.command, "send", "bob", "--queue"]
     done = subprocess.run(command, env=env, input=said, capture_output=True, check=False)
     assert done.returncode == 6, done.stderr
     assert people.texts("alice", "bob")[-1][1] == said.decode("utf-8", "replace")
+
+
+def real(*words: str, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Start `p2p` as a process of its own, since a forked one would keep the tests' locale."""
+    return subprocess.Popen(
+        [sys.executable, P2P, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+@pytest.mark.parametrize("name", LOCALES)
+def test_names_of_files_are_utf8_in_any_locale(
+    people: People, locales: Path, tmp_path: Path, name: str, who: str
+) -> None:
+    """On both disks, in a folder that was asked for, in what is printed, and in hooks."""
+    folder, to, hooked = tmp_path / FOLDER, tmp_path / f"to {FOLDER}", tmp_path / "hooked"
+    (folder / FOLDER).mkdir(parents=True)
+    (tmp_path / FILE).write_text("alone")
+    (folder / FOLDER / FILE).write_text("inside")
+    env = {name: people.env[name] for name in ("alice", "bob")}
+    env[who] = in_locale(people, who, locales, name)
+    hook = f"""sh -c 'printf "%s\\n" "$P2P_PATH" >> "{hooked}"'"""
+    words = ("login", "--json", "--hook", f"file_received={hook}")
+    with running(Program(*words, env=env["bob"], command=(sys.executable, P2P))) as bob:
+        bob.wait_for("logged_in")
+        offered = ("send-file", "bob", str(tmp_path / FILE), str(folder))
+        with real(*offered, env=env["alice"]) as sending:
+            for kept in (FILE, FOLDER):
+                number = bob.wait_for(r'"event": "file_offered".*"transfer": (\d+)')[1]
+                with real("files", "get", number, "--to", str(to), env=env["bob"]) as getting:
+                    out, err = getting.communicate()
+                assert (getting.returncode, out) == (0, f"{to / kept}\n".encode()), err
+            assert sending.communicate()[0] == b""
+            assert sending.returncode == 0
+        wait_until(lambda: hooked.exists() and hooked.read_bytes().count(b"\n") == 2, bob)
+    assert hooked.read_text("utf-8") == f"{to / FILE}\n{to / FOLDER}\n"
+    stored = {str(path.relative_to(to)): path for path in to.rglob("*") if path.is_file()}
+    assert {name: path.read_text() for name, path in stored.items()} == {
+        FILE: "alone",
+        f"{FOLDER}/{FOLDER}/{FILE}": "inside",
+    }

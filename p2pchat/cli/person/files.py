@@ -10,7 +10,7 @@ import click
 from p2pchat.app.settings import Settings
 from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
-from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.echo import echo, echo_json, echo_path
 from p2pchat.errors import P2PError
 from p2pchat.ui.text.sending_files import LEFT_OUT, RENAMED
 
@@ -175,7 +175,7 @@ def get(
     """Run `p2p files get`."""
     from p2pchat.app.file_transfers import get_file
 
-    echo(get_file(*given, number, folder, wait, TerminalProgress()))
+    echo_path(get_file(*given, number, folder, wait, TerminalProgress()))
 
 
 @files.command(help="Decline the file offered under NUMBER, and tell its sender.")

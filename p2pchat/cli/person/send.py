@@ -19,6 +19,7 @@ from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.person.files import send_paths
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
 from p2pchat.errors import P2PError, UsageError
+from p2pchat.paths import shown
 from p2pchat.protocol.counting import counted
 
 _WAIT = 15.0
@@ -223,10 +224,10 @@ def _delete_unneeded(settings: Settings, registry: str | None, folder: Path, our
         found = listed(settings, registry)
         offered = {one.path for one in found if one.state not in OVER}
         ended = {one.path for one in found if one.state in OVER}
-        if str(ours) not in offered:
+        if shown(ours) not in offered:
             ours.unlink(missing_ok=True)
         for path in folder.iterdir():
-            if str(path) in ended:
+            if shown(path) in ended:
                 path.unlink(missing_ok=True)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from p2pchat.errors import UsageError
+from p2pchat.paths import name_of
 from p2pchat.protocol.files.names import safe_name
 from p2pchat.protocol.sizes import MB, size_of, size_words
 
@@ -75,7 +76,7 @@ class FilesPolicy:
 
     def folder_for(self, contact: str) -> Path:
         """Return the folder for a contact's files."""
-        return self.folder / safe_name(contact)
+        return self.folder / name_of(safe_name(contact))
 
 
 def check_accept(text: str) -> str:

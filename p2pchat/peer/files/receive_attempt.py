@@ -14,6 +14,7 @@ from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, StorageError
 from p2pchat.net.bulk import BulkConnection
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
+from p2pchat.paths import name_of, path_of
 from p2pchat.peer.files.data_stream import Received, Receiver, confirm, empty_root, store_inline
 from p2pchat.peer.files.part import Part, delete_part
 from p2pchat.peer.files.services import TransferServices, stop
@@ -258,13 +259,14 @@ def _nothing(_: object) -> None:
 
 
 def part_name(kept: KeptTransfer) -> tuple[str, str]:
-    """Return the name and the id of a transfer's part."""
-    return safe_name(kept.offer.name), f"{kept.id}-{safe_name(kept.uid)[:_UID_CHARACTERS]}"
+    """Return the name and the id of a transfer's part, as they are on the disk."""
+    uid = safe_name(kept.uid)[:_UID_CHARACTERS]
+    return name_of(safe_name(kept.offer.name)), f"{kept.id}-{name_of(uid)}"
 
 
 def folder_of(services: TransferServices, kept: KeptTransfer) -> Path:
     """Return a transfer's target folder, created if needed. Raise PartError if it cannot be."""
-    folder = Path(kept.path) if kept.path else services.policy.folder_for(kept.username)
+    folder = path_of(kept.path) if kept.path else services.policy.folder_for(kept.username)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -19,6 +19,7 @@ from p2pchat.errors import (
     Unreachable,
 )
 from p2pchat.net.loop import Timer
+from p2pchat.paths import path_of, shown
 from p2pchat.peer.files.part import DiskFull, WrongSum, delete_part
 from p2pchat.peer.files.receive_attempt import LinkImproved, ReceiveAttempt, folder_of, part_name
 from p2pchat.peer.files.services import Slots, TransferServices
@@ -139,7 +140,7 @@ class Receiving:
         """Delete parts of recently ended transfers that an earlier node has left behind."""
         for kept in self._services.store.ended_lately():
             folder = (
-                Path(kept.path) if kept.path else self._services.policy.folder_for(kept.username)
+                path_of(kept.path) if kept.path else self._services.policy.folder_for(kept.username)
             )
             if kept.state is TransferState.DONE:
                 folder = folder.parent
@@ -193,7 +194,7 @@ class Receiving:
     def _done(self, kept: KeptTransfer, path: Path, root: bytes) -> bool:
         """Complete a transfer; return whether the database has recorded it."""
         try:
-            self._services.end(kept, TransferState.DONE, path=str(path), root=root, told=False)
+            self._services.end(kept, TransferState.DONE, path=shown(path), root=root, told=False)
         except StorageError as error:
             self._running.pop(kept.id, None)
             self._slots.release(kept.id)
@@ -206,7 +207,7 @@ class Receiving:
             by_id.pop(kept.id, None)
         self._unreached.discard(kept.id)
         self._services.on_event(
-            FileReceived(kept.username, kept.id, kept.offer.shown_name, str(path), root.hex())
+            FileReceived(kept.username, kept.id, kept.offer.shown_name, shown(path), root.hex())
         )
         talk = self._talk_with(kept.username)
         if talk is not None and talk.key == kept.key:

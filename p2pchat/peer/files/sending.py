@@ -7,7 +7,6 @@ was offered is not sent.
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from p2pchat.errors import LinkLost, P2PError
@@ -15,6 +14,7 @@ from p2pchat.net.bulk import BulkConnection
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.rate_limit import RateLimit
+from p2pchat.paths import path_of
 from p2pchat.peer.files.data_stream import Outgoing, Pace, Received, send_file
 from p2pchat.peer.files.services import Slots, TransferServices, stop
 from p2pchat.peer.files.source import FileChanged, Source, list_of, read_files
@@ -244,7 +244,7 @@ class _SendAttempt:
         )
         pace = Pace(self._services.policy.rate)
         try:
-            with closing(Source(Path(kept.path), files)) as source:
+            with closing(Source(path_of(kept.path), files)) as source:
                 root = send_file(
                     connection, Outgoing(source, self.sums, progress, listing, pace), received
                 )

@@ -18,6 +18,7 @@ import msgspec
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, UsageError
+from p2pchat.paths import name_of, text_of
 from p2pchat.protocol.files.frames import FRAME_BYTES
 from p2pchat.protocol.files.listing import Listed, digest_of, write_list
 from p2pchat.protocol.files.names import MOST_DEPTH, check_paths, safe_name
@@ -74,7 +75,7 @@ def scan(path: Path, name: str = "") -> Scanned:
 
     Raise UsageError if it cannot be offered, P2PError if it cannot be read.
     """
-    _check_name(path, str(path))
+    text_of(path)
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
@@ -112,7 +113,7 @@ def _scan_file(path: Path, name: str) -> Scanned:
             stamp = stamp._replace(size=len(inline))
     is_executable = bool(found.st_mode & _EXECUTABLE)
     offer = Offer(
-        safe_name(name or path.resolve().name),
+        safe_name(name or text_of(path.resolve().name)),
         stamp.size,
         executable=is_executable,
         inline=inline,
@@ -145,7 +146,7 @@ def _scan_folder(path: Path, name: str) -> Scanned:
     data = list_of(files)
     size = sum(one.listed.size for one in files)
     offer = Offer(
-        safe_name(name or path.resolve().name),
+        safe_name(name or text_of(path.resolve().name)),
         size,
         files=len(files),
         folder=True,
@@ -158,11 +159,10 @@ def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
     """Yield the files in a folder, sorted by name; None for each skipped entry."""
     if below.count("/") > MOST_DEPTH:
         raise UsageError(f"{folder / below} is too deep", advice="pack the folder first")
-    with os.scandir(folder / below) as found:
+    with os.scandir(folder / name_of(below)) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
-        path = below + entry.name
-        _check_name(folder, path)
+        path = below + text_of(entry.path).rpartition("/")[2]
         if entry.is_symlink():
             yield None
         elif entry.is_dir(follow_symlinks=False):
@@ -174,17 +174,6 @@ def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
             yield SourceFile(listed, path, _stamp(about))
         else:
             yield None
-
-
-def _check_name(folder: Path, path: str) -> None:
-    """Raise UsageError if a name is not valid UTF-8."""
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"{os.fsencode(folder / path).decode(errors='backslashreplace')} is not UTF-8",
-            advice="rename it, or pack the folder first",
-        ) from error
 
 
 class Source:
@@ -267,7 +256,7 @@ class Source:
         """Open a file; below the offered folder, symbolic links are not followed."""
         if not path:
             return os.open(self._path, _READ)
-        above, _, name = path.rpartition("/")
+        above, _, name = name_of(path).rpartition("/")
         if above != self._folder_path:
             self._enter(above)
         return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=self._folder)

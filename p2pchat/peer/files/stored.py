@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Final, Protocol
 
 from p2pchat.errors import P2PError
+from p2pchat.paths import name_of
 from p2pchat.protocol.files.listing import Listed
 
 MODE: Final = 0o600
@@ -234,7 +235,7 @@ class StoredFolder:
     def _open(self, index: int) -> int:
         if index == self._current:
             return self._file
-        above, _, name = self._files[index].path.rpartition("/")
+        above, _, name = name_of(self._files[index].path).rpartition("/")
         if above != self._inner_path:
             self._enter(above)
         file = open_plain(self._inner, name)

@@ -14,6 +14,7 @@ from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
+from p2pchat.paths import text_of
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.files.activities import LISTED, Activities
 from p2pchat.peer.files.data_links import DataLinks
@@ -161,15 +162,15 @@ class Transfers:
             )
 
     def _say(self, talk: FileTalk, path: Path, found: Scanned) -> tuple[Transfer, int]:
-        files = write_files(found.files)
+        files, where = write_files(found.files), text_of(path)
         for before in self._store.in_state(TransferState.OFFERED, talk.contact, outgoing=True):
             same = (before.key, before.path, before.offer.name)
-            is_same = same == (talk.key, str(path), found.offer.name)
+            is_same = same == (talk.key, where, found.offer.name)
             is_void = bool(self._store.void([before]))  # its line has failed
             if is_same and not is_void and self._store.listing(before.id) == files:
                 return self._activities.shown(before), talk.number_of(before.uid)
         uid = new_uid()
-        number = self._store.prepare(talk.contact, talk.key, uid, found.offer, str(path), files)
+        number = self._store.prepare(talk.contact, talk.key, uid, found.offer, where, files)
         line = talk.offer(offer_text(found.offer), uid, found.offer)
         kept = self._store.get(number)
         if kept is None or kept.state is TransferState.PREPARING:

@@ -52,7 +52,7 @@ class Hooks:
     ) -> None:
         self._loop = loop
         self._commands = parse_hooks(commands)
-        self._environment = environment
+        self._environment: dict[str, str | bytes] = {**environment}
         self._output = output
         self._tell = tell
         self._waiting: deque[_Run] = deque()
@@ -123,7 +123,7 @@ class Hooks:
                 stdin=said,
                 stdout=self._output,
                 stderr=self._output,
-                env={**self._environment, **variables_of(run.fields)},
+                env=self._environment | _encoded(variables_of(run.fields)),
                 start_new_session=True,  # Ctrl-C at our terminal must not end it
             )
 
@@ -181,6 +181,11 @@ def variables_of(fields: Mapping[str, Any]) -> dict[str, str]:
         for name, value in fields.items()
         if name != "v" and not isinstance(value, list)
     }
+
+
+def _encoded(variables: Mapping[str, str]) -> dict[str, str | bytes]:
+    """Return variables in UTF-8, like stdin: a locale may lack characters of a contact's text."""
+    return {name: value.encode("utf-8", "replace") for name, value in variables.items()}
 
 
 def _text(value: Any) -> str:

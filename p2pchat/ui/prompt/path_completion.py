@@ -2,7 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple
+
+from p2pchat.errors import UsageError
+from p2pchat.paths import name_of, text_of
 
 MOST: Final = 200
 """The largest number of completions shown."""
@@ -28,23 +32,31 @@ def path_completions(before: str) -> Iterator[PathCompletion]:
     plain = _without_backslashes(typed)
     folder, _, beginning = plain.rpartition("/")
     shown_folder = typed[: len(typed) - len(typed.rpartition("/")[2])]
-    where = os.path.expanduser(f"{folder}/" if "/" in plain else ".")
+    where = name_of(f"{folder}/") if "/" in plain else "."
     try:
-        with os.scandir(where) as found:
+        with os.scandir(os.path.expanduser(where)) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError:
         return
-    hits = [entry for entry in entries if _fits(entry.name, beginning)]
-    for entry in hits[:MOST]:
+    named = [(entry, _text_of(entry)) for entry in entries]
+    hits = [(entry, name) for entry, name in named if _fits(name, beginning)]
+    for entry, name in hits[:MOST]:
         is_folder = _is_folder(entry)
         slash, meaning = ("/", "folder") if is_folder else ("", "")
-        text = shown_folder + _with_backslashes(entry.name) + slash
-        yield PathCompletion(text, len(typed), entry.name + slash, meaning)
+        text = shown_folder + _with_backslashes(name) + slash
+        yield PathCompletion(text, len(typed), name + slash, meaning)
 
 
 def _fits(name: str, beginning: str) -> bool:
     is_hidden = name.startswith(".") and not beginning.startswith(".")
-    return name.startswith(beginning) and not is_hidden and name.isprintable()
+    return bool(name) and name.startswith(beginning) and not is_hidden and name.isprintable()
+
+
+def _text_of(entry: "os.DirEntry[str]") -> str:
+    """Return the entry's name as text; empty if it is not UTF-8, and so cannot be sent."""
+    with suppress(UsageError):
+        return text_of(entry.name)
+    return ""
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from p2pchat.errors import UsageError
+from p2pchat.paths import path_of, text_of
 from p2pchat.protocol.client.file_orders import (
     CancelFile,
     DeclineFile,
@@ -67,7 +68,7 @@ class FileOrders:
             return
         self._asked_about = ""
         for path in paths:
-            self._orders.give(SendFile(contact, str(path.absolute())), self._offered)
+            self._orders.give(SendFile(contact, text_of(path.absolute())), self._offered)
 
     def _offered(self, found: Transfers) -> None:
         name = found.transfers[0].name
@@ -119,10 +120,10 @@ def paths_in(typed: str) -> list[Path]:
     A text that is itself an existing path needs none. Raise UsageError if a path does not exist.
     """
     try:
-        whole = Path(typed).expanduser()
+        whole = path_of(typed).expanduser()
         if whole.exists():
             return [whole]
-        paths = [Path(word).expanduser() for word in shlex.split(typed)]
+        paths = [path_of(word).expanduser() for word in shlex.split(typed)]
         missing = [path for path in paths if not path.exists()]
     except (ValueError, RuntimeError, OSError) as error:  # an open quote, no such user, too long
         raise UsageError(f"{typed!r} is not a path: {str(error).lower()}") from None
