@@ -1,6 +1,7 @@
 """A scripted hostile contact: it has an account and a key, was accepted once, and misbehaves."""
 
 import json
+import select
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,26 +60,39 @@ class HostileContact:
         self._node.say("MEET", json.dumps({"username": contact}))
         met = hear(self._node, "MEET_RESP")  # the node may ask for us meanwhile
         assert met["outcome"] == "OK", met
-        link = self._join(met["ticket"], dialled=True)
-        assert link is not None
+        circuit = self._joining(met["ticket"])
+        assert circuit.hears()[0] == "JOINED"
+        link = self._on(circuit, dialled=True)
         request = json.dumps({"username": self.name, "to": contact})
         assert link.ask("CHAT_REQ", request) == ("CHAT_REQ_RESP", ACCEPTED)
         return link
 
     def answer_by_circuit(self) -> Raw:
-        """Accept the next call that comes through the registry; return the link."""
-        link = None
-        while link is None:  # a ticket of a node that has ended is of no use
-            link = self._join(hear(self._node, "MEETING")["ticket"], dialled=False)
+        """Accept the next call that comes through the registry; return the link.
+
+        A node that has ended may have left a ticket, for which the registry waits a while.
+        """
+        joining: list[Circuit] = []
+        while True:
+            ready = _one_with_data([self._node, *joining])
+            if ready is self._node:
+                joining.append(self._joining(hear(self._node, "MEETING")["ticket"]))
+                continue
+            circuit = next(one for one in joining if one is ready)
+            joining.remove(circuit)
+            if circuit.hears()[0] == "JOINED":
+                break
+        link = self._on(circuit, dialled=False)
         assert link.hear()[0] == "CHAT_REQ"
         link.say("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
         return link
 
-    def _join(self, ticket: str, *, dialled: bool) -> Raw | None:
+    def _joining(self, ticket: str) -> Circuit:
         circuit = Circuit(self.serve)
         circuit.join(ticket)
-        if circuit.hears()[0] != "JOINED":
-            return None
+        return circuit
+
+    def _on(self, circuit: Circuit, *, dialled: bool) -> Raw:
         link = OnCircuit(circuit, self._identity, dialled=dialled)
         self._links.append(link)
         return link
@@ -88,6 +102,16 @@ class HostileContact:
         link = SecurePeer(port, self._identity)
         self._links.append(link)
         return link
+
+
+def _one_with_data(links: list[Any]) -> Any:
+    """Wait until one of these TLS connections has something to be heard; return it."""
+    for link in links:
+        if link.socket.pending():
+            return link
+    ready, _, _ = select.select([link.socket for link in links], [], [], 20)
+    assert ready, "nothing is said"
+    return next(link for link in links if link.socket is ready[0])
 
 
 def sync(link: Raw, last_in: int = 0, total: str = NO_SUM) -> dict[str, Any]:
