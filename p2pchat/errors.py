@@ -32,6 +32,8 @@ Knows nothing of terminals: `cli` prints the sentences. `nearest` suggests a wor
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from p2pchat.surrogates import without_surrogates
+
 INTERRUPTED: Final = 130
 
 
@@ -50,17 +52,9 @@ class P2PError(Exception):
 
     def __init__(self, what: str, *, likely: str = "", advice: str = "") -> None:
         super().__init__(what)
-        self.what = _storable(what)
+        self.what = without_surrogates(what)  # of a path
         self.likely = likely or type(self).likely
         self.advice = advice or type(self).advice
-
-
-def _storable(text: str) -> str:
-    """Return the text without the surrogates that a path has where a byte is no character."""
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
 
 
 OnFailed = Callable[[P2PError], None]

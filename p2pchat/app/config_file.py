@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from p2pchat.app.streams import read_text
 from p2pchat.errors import StorageError, UsageError, nearest
 from p2pchat.private_files import replace_private
+from p2pchat.surrogates import without_surrogates
 
 Value = str | int | float | bool
 
@@ -202,7 +203,7 @@ def replace_configuration(file: Path, text: str) -> None:
     """Replace the file atomically. Raise StorageError."""
     try:
         replace_private(
-            file.resolve(), text.encode("utf-8", "replace")
+            file.resolve(), without_surrogates(text).encode()
         )  # it may be a symbolic link
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}") from error

@@ -88,6 +88,21 @@ def test_stdin_is_utf8_in_any_locale(people: People, locales: Path, name: str) -
     assert people.texts("alice", "bob")[-1][1] == said.decode("utf-8", "replace")
 
 
+@pytest.mark.parametrize("name", LOCALES)
+def test_argument_is_text_of_the_locale(people: People, locales: Path, name: str) -> None:
+    """What the locale cannot decode is UTF-8, so that nothing is lost."""
+    env = in_locale(people, "alice", locales, name)
+    text = TEXT if name == "C" else "caf\u00e9" if name == "en_US" else "\u0434\u0430"
+    encoding = "utf-8" if name == "C" else LOCALES[name]
+    words = [part.encode(encoding) for part in ("send", "bob", "--queue", f"{name} {text}")]
+    done = subprocess.run([*Program.command, *words], env=env, capture_output=True, check=False)
+    assert done.returncode == 6, done.stderr
+    assert f"{name} {text}" in [said for _, said, _ in people.texts("alice", "bob")]
+    words = [part.encode(encoding) for part in ("history", "bob", "--search", text)]
+    done = subprocess.run([*Program.command, *words], env=env, capture_output=True, check=False)
+    assert f"{name} ".encode() in done.stdout
+
+
 def real(*words: str, env: dict[str, str]) -> "subprocess.Popen[bytes]":
     """Start `p2p` as a process of its own, since a forked one would keep the tests' locale."""
     return subprocess.Popen(

@@ -21,6 +21,7 @@ from p2pchat.cli.profile.kept_output import line_options, print_lines, print_sch
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.paths import shown
 from p2pchat.protocol.counting import counted
+from p2pchat.surrogates import without_surrogates
 
 _WAIT = 15.0
 """Seconds to wait for the acknowledgement."""
@@ -96,7 +97,7 @@ def _taken_for_an_option(text: str) -> UsageError:
     """,
 )
 @click.argument("user", shell_complete=options.known_names)
-@click.argument("text", required=False)
+@click.argument("text", required=False, type=without_surrogates)
 @options.registry
 @options.me
 @click.option(
@@ -107,7 +108,13 @@ def _taken_for_an_option(text: str) -> UsageError:
     metavar="PATH",
     help="Also send this file or folder; may be repeated; - is stdin. See p2p send-file.",
 )
-@click.option("--name", default="", help="The name under which stdin is sent as a file.")
+@click.option(
+    "--name",
+    type=without_surrogates,
+    metavar="TEXT",
+    default="",
+    help="The name under which stdin is sent as a file.",
+)
 @click.option(
     "--wait",
     default=None,
@@ -330,7 +337,7 @@ def _texts(text: str | None) -> tuple[str, ...]:
     current: list[str] = []
     size = 0
     for line in _pieces(text):
-        length = len(line.encode("utf-8", "replace"))
+        length = len(line.encode())
         if current and size + length > _PART_BYTES:
             parts.append("".join(current))
             current, size = [], 0
@@ -345,6 +352,6 @@ def _pieces(text: str) -> list[str]:
     step = _PART_BYTES // 4  # a character has at most four bytes in UTF-8
     return [
         line[start : start + step]
-        for line in text.encode("utf-8", "replace").decode().splitlines(keepends=True)
+        for line in text.splitlines(keepends=True)
         for start in range(0, len(line), step)
     ]

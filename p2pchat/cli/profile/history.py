@@ -10,6 +10,7 @@ from p2pchat.cli.echo import echo
 from p2pchat.cli.moments import Moment
 from p2pchat.cli.profile.kept_output import line_options, print_lines
 from p2pchat.errors import NoSuchUser, UsageError
+from p2pchat.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from p2pchat.peer.store.history import History
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 @click.argument("user", required=False, shell_complete=options.known_names)
 @options.registry
 @click.option(
-    "--search", "words", default="", metavar="WORDS", help="Show only lines with these words."
+    "--search",
+    "words",
+    type=without_surrogates,
+    default="",
+    metavar="WORDS",
+    help="Show only lines with these words.",
 )
 @click.option("--since", type=Moment(), help="Show only lines since then: 2h, monday, 14:30.")
 @click.option("--until", type=Moment(), help="Show only lines before then.")

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from p2pchat.private_files import replace_private
+from p2pchat.surrogates import without_surrogates
 
 
 class Drafts:
@@ -28,11 +29,8 @@ class Drafts:
         return self._drafts.get(contact, "")
 
     def keep(self, contact: str, text: str) -> None:
-        """Store the draft; nothing is written if it is unchanged.
-
-        A terminal's bytes that are not UTF-8 arrive as surrogates: they are replaced.
-        """
-        text = text.encode("utf-8", "replace").decode()
+        """Store the draft; nothing is written if it is unchanged."""
+        text = without_surrogates(text)
         if self.of(contact) == text:
             return
         self._drafts.pop(contact, None)

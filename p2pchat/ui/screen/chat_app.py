@@ -29,6 +29,7 @@ from p2pchat.protocol.client.events import (
 from p2pchat.protocol.client.file_orders import ListFiles
 from p2pchat.protocol.client.orders import Close, Search, Switch
 from p2pchat.protocol.client.state import Security
+from p2pchat.surrogates import without_surrogates
 from p2pchat.ui.screen.call import Call
 from p2pchat.ui.screen.call_orders import CallOrders
 from p2pchat.ui.screen.call_outcome import CallOutcome
@@ -151,8 +152,8 @@ class ChatApp:
             self._begin()
 
     def submit(self, line: str) -> None:
-        """Handle a typed line; surrogates, for bytes that are not UTF-8, are replaced."""
-        line = line.encode("utf-8", "replace").decode()
+        """Handle a typed line."""
+        line = without_surrogates(line)
         try:
             meant = parse(line)
         except UsageError as error:

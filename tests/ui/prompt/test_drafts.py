@@ -37,4 +37,4 @@ def test_invalid_utf8_is_replaced(tmp_path: Path) -> None:
     """Lone surrogates from the terminal, which JSON cannot hold, are replaced."""
     drafts = Drafts(tmp_path / "drafts.json")
     drafts.keep("bob", "caf\udce9")
-    assert drafts.of("bob") == Drafts(tmp_path / "drafts.json").of("bob") == "caf?"
+    assert drafts.of("bob") == Drafts(tmp_path / "drafts.json").of("bob") == "caf\ufffd"
