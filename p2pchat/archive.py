@@ -37,7 +37,7 @@ def write_archive(
             copy = Path(scratch) / database.name
             make_private(copy)
             with store.errors():
-                store.rows("VACUUM INTO ?", (str(copy),))
+                store.rows("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(copy),))
                 empty_tables(copy, without)
             unfinished = Path(scratch) / "archive"
             make_private(unfinished)

@@ -51,8 +51,10 @@ class P2PError(Exception):
     advice: str = ""
 
     def __init__(self, what: str, *, likely: str = "", advice: str = "") -> None:
+        # They often quote paths, and are stored and sent.
+        what, likely, advice = map(without_surrogates, (what, likely, advice))
         super().__init__(what)
-        self.what = without_surrogates(what)  # of a path
+        self.what = what
         self.likely = likely or type(self).likely
         self.advice = advice or type(self).advice
 

@@ -8,30 +8,36 @@ import os
 from pathlib import Path
 
 from p2pchat.errors import UsageError
+from p2pchat.surrogates import without_surrogates
 
 
-def text_of(path: Path | str) -> str:
+def text_of(path: Path | str, advice: str = "rename it") -> str:
     """Return a path, as Python has it in this locale, as text. Raise UsageError if not UTF-8."""
-    data = os.fsencode(path)
+    try:
+        data = os.fsencode(path)
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{path} is not possible as a name in this locale", advice="set LC_ALL=C.UTF-8"
+        ) from None
     try:
         return data.decode()
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{data.decode(errors='backslashreplace')} is not UTF-8",
-            advice="rename it, or pack the folder first",
-        ) from error
+    except UnicodeDecodeError:
+        name = data.decode(errors="backslashreplace")
+        raise UsageError(f"{name} is not UTF-8", advice=advice) from None
 
 
-def shown(path: Path) -> str:
+def shown(path: Path | str) -> str:
     """Return a path to be displayed, whatever its names are."""
     return os.fsencode(path).decode(errors="replace")
 
 
 def path_of(text: str) -> Path:
-    """Return the path whose names on the disk are this text in UTF-8."""
+    """Return the path whose names on the disk are this text in UTF-8. Raise UsageError."""
+    if "\0" in text:
+        raise UsageError("a path cannot contain the character NUL")
     return Path(name_of(text))
 
 
 def name_of(text: str) -> str:
     """Return the name that is this text in UTF-8 on the disk; outside UTF-8 they may differ."""
-    return os.fsdecode(text.encode("utf-8", "replace"))
+    return os.fsdecode(without_surrogates(text).encode())

@@ -26,6 +26,18 @@ def test_name_that_is_not_utf8_is_refused_as_text(tmp_path: Path) -> None:
     assert shown(NOT_UTF8) == "/caf\ufffd"
 
 
+def test_nul_is_no_part_of_a_path() -> None:
+    """The system would refuse it much later, with an error of another kind."""
+    with pytest.raises(UsageError, match="NUL"):
+        path_of("/srv/a\0b")
+
+
+def test_name_that_no_bytes_stand_for_is_refused() -> None:
+    """As a library's caller can give it, and in a locale without that character."""
+    with pytest.raises(UsageError, match="not possible as a name"):
+        text_of("/srv/x\ud800")
+
+
 def test_text_with_half_a_character_is_some_name() -> None:
     """A surrogate from elsewhere, as JSON may have it, raises nothing."""
     assert name_of("a\ud800b") == "a?b"
@@ -34,6 +46,6 @@ def test_text_with_half_a_character_is_some_name() -> None:
 @pytest.mark.parametrize("text", [str(NOT_UTF8), "/caf\ud800"])
 def test_every_error_can_be_stored_and_shown(text: str) -> None:
     """Errors quote paths, and are written to databases, JSON and terminals."""
-    error = P2PError(f"{text} cannot be read")
-    assert error.what.encode().startswith(b"/caf")
-    assert error.what.endswith(" cannot be read")
+    error = P2PError(text, likely=text, advice=text)
+    for said in (error.what, error.likely, error.advice, str(error)):
+        assert said.encode().startswith(b"/caf")

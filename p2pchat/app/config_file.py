@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from p2pchat.app.streams import read_text
 from p2pchat.errors import StorageError, UsageError, nearest
+from p2pchat.paths import name_of, text_of
 from p2pchat.private_files import replace_private
 from p2pchat.surrogates import without_surrogates
 
@@ -31,6 +32,7 @@ class Key(NamedTuple):
     meaning: str
     choices: tuple[str, ...] = ()
     kind: type = str
+    is_path: bool = False
 
     @property
     def type(self) -> type:
@@ -64,6 +66,7 @@ KEYS: Final = (
         "files.folder",
         "~/Downloads/p2pchat",
         "the folder for received files, with a subfolder per contact",
+        is_path=True,
     ),
     Key("files.keep-free", "1GB", "disk space that received files leave free"),
     Key("files.rate", "0", "limit for sending a file, in bytes per second, such as 500kB; 0: none"),
@@ -156,7 +159,7 @@ def value_of(key: Key, text: str, where: str) -> Value:
         if text.lower() in {"0", "false", "no", "off"}:
             return False
     elif key.type is str:
-        return _checked(key, text, where)
+        return _checked(key, text_of(text) if key.is_path else text, where)
     else:
         try:
             return key.type(text)  # type: ignore[no-any-return]
@@ -302,7 +305,7 @@ class _Reader:
                 f"{self._file}: a hook is a command in quotes",
                 advice='message = "notify-send hello"',
             )
-        self.hooks.update(table)
+        self.hooks.update((event, name_of(command)) for event, command in table.items())
 
     def _contacts(self, table: Any) -> None:
         for name, settings in table.items() if isinstance(table, dict) else [("", None)]:

@@ -4,6 +4,7 @@ Every node of a profile follows the file, also one that runs only for `p2p send`
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2pchat.errors import UsageError
@@ -60,11 +61,19 @@ def files_policy(settings: "Settings") -> FilesPolicy:
         raise UsageError(f"files.rate: {rate} bytes a second are too few", advice="at least 10kB")
     return FilesPolicy(
         accept=check_accept(values["files.accept"]),
-        folder=path_of(values["files.folder"]).expanduser(),
+        folder=_folder(values["files.folder"]),
         keep_free=size_of(values["files.keep-free"]),
         rate=rate,
         at_once=at_once,
     )
+
+
+def _folder(text: str) -> Path:
+    """Return the folder for received files. Raise UsageError if there is no such home."""
+    try:
+        return path_of(text).expanduser()
+    except RuntimeError:
+        raise UsageError(f"files.folder: {text} is in no user's home") from None
 
 
 def configured(settings: "Settings") -> NodeOptions:

@@ -110,6 +110,34 @@ def real(*words: str, env: dict[str, str]) -> "subprocess.Popen[bytes]":
     )
 
 
+@pytest.mark.parametrize("name", LOCALES)
+def test_paths_of_settings_are_utf8_in_any_locale(
+    people: People, locales: Path, tmp_path: Path, name: str
+) -> None:
+    """Of a variable, a hook in the configuration file, and a backup."""
+    env = in_locale(people, "bob", locales, name)
+    folder, hook, hooked = tmp_path / FOLDER, tmp_path / f"{FOLDER} hook", tmp_path / "hooked"
+    hook.write_text(f'#!/bin/sh\necho "$P2P_PATH" > {hooked}\n')
+    hook.chmod(0o755)
+    configuration = Path(env["P2P_HOME"]) / "config" / "config.toml"
+    configuration.parent.mkdir(exist_ok=True)
+    configuration.write_text(f"[hooks]\nfile_received = \"'{hook}'\"\n", "utf-8")
+    (tmp_path / FILE).write_text("file")
+    command = (sys.executable, P2P)
+    env |= {"P2P_FOLDER": str(folder), "P2P_ACCEPT": "1MB"}
+    with running(Program("login", "--json", env=env, command=command)) as bob:
+        bob.wait_for("logged_in")
+        assert people.run("alice", "send-file", "bob", str(tmp_path / FILE))[0] == 0
+        wait_until(lambda: hooked.exists() and hooked.read_bytes().endswith(b"\n"), bob)
+    configuration.unlink()
+    assert hooked.read_text("utf-8") == f"{folder / 'alice' / FILE}\n"
+    assert (folder / "alice" / FILE).read_text() == "file"
+    with real("profile", "backup", str(tmp_path / FOLDER / FILE), env=env) as backup:
+        _, err = backup.communicate()
+        assert backup.returncode == 0, err
+    assert (tmp_path / FOLDER / FILE).stat().st_size > 10_000
+
+
 @pytest.mark.parametrize("who", ["alice", "bob"])
 @pytest.mark.parametrize("name", LOCALES)
 def test_names_of_files_are_utf8_in_any_locale(

@@ -8,6 +8,7 @@ from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.errors import UsageError
+from p2pchat.surrogates import without_surrogates
 
 
 @click.command(
@@ -22,7 +23,11 @@ from p2pchat.errors import UsageError
 @options.registry
 @options.password_file
 @click.option(
-    "--invite", default="", metavar="CODE", help="Invitation code, if the registry requires one."
+    "--invite",
+    type=without_surrogates,
+    default="",
+    metavar="CODE",
+    help="Invitation code, if the registry requires one.",
 )
 @click.pass_obj
 def register(

@@ -10,6 +10,7 @@ from p2pchat.app.settings import Settings, from_environment
 from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.person import chat
+from p2pchat.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from p2pchat.peer.calls.invitations import Invitation
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     An invitation (p2p invite) also verifies the friend's key and opens a chat with the friend.
     """
 )
-@click.argument("link")
+@click.argument("link", type=without_surrogates)
 @click.option("--name", metavar="NAME", help="Your name there.  [default: ask]")
 @options.password_file
 @click.pass_context

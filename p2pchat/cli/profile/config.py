@@ -4,9 +4,10 @@ import json
 
 import click
 
+from p2pchat import paths
 from p2pchat.app.settings import Settings, make_folder
 from p2pchat.app.streams import read_text
-from p2pchat.cli.echo import echo
+from p2pchat.cli.echo import echo, echo_path
 from p2pchat.errors import UsageError
 
 
@@ -43,7 +44,7 @@ def list_(settings: Settings, origin: bool, as_json: bool) -> None:
 @click.pass_obj
 def path(settings: Settings) -> None:
     """Run `p2p config path`."""
-    echo(str(settings.config_file))
+    echo_path(paths.shown(settings.config_file))
 
 
 @config.command(help="Edit the file in your editor; invalid settings are not saved.")

@@ -11,6 +11,7 @@ from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.profile.status_format import formatted
 from p2pchat.errors import UsageError
+from p2pchat.surrogates import without_surrogates
 
 _LOOK_EVERY: Final = 1.0  # seconds
 
@@ -33,6 +34,7 @@ _LOOK_EVERY: Final = 1.0  # seconds
 @click.option(
     "--format",
     "template",
+    type=without_surrogates,
     metavar="TEXT",
     help="Print TEXT, with {unread}, {waiting}, {online}, {standing}, {user} and so on replaced.",
 )

@@ -16,6 +16,7 @@ from p2pchat.app.settings import Settings, variables
 from p2pchat.app.streams import read_text
 from p2pchat.cli.limit_option import Given, NamedValues
 from p2pchat.errors import UsageError, nearest
+from p2pchat.paths import name_of
 
 FILE_NAME: Final = "serve.toml"
 
@@ -172,7 +173,7 @@ class _File:
                 found[option.name or ""] = option.flag_value
             return
         if isinstance(option.type, click.Path):
-            value = str(self._file.parent / value)
+            value = str(self._file.parent / name_of(value))
         try:
             option.type_cast_value(self._ctx, value)
         except click.BadParameter as error:

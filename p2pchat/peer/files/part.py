@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from p2pchat.paths import shown
 from p2pchat.peer.files.stored import (
     PartError,
     Stored,
@@ -251,7 +252,7 @@ class Part:
             with suppress(FileExistsError):
                 self._stored.rename_to(name)
                 return name
-        raise PartError(f"too many files are named like {self._path}")
+        raise PartError(f"too many files are named like {shown(self._path)}")
 
     def _names(self) -> Iterator[str]:
         yield self._name
@@ -299,10 +300,10 @@ def _errors(file: Path) -> Iterator[None]:
 def _failed(file: Path, error: OSError) -> PartError:
     if error.errno in _FULL:
         return _no_room(file)
-    return PartError(f"{file} cannot be written: {error.strerror}")
+    return PartError(f"{shown(file)} cannot be written: {error.strerror}")
 
 
 def _no_room(file: Path) -> DiskFull:
     return DiskFull(
-        f"there is no room for {file}", advice="free some space; the transfer then continues"
+        f"there is no room for {shown(file)}", advice="free some space; the transfer then continues"
     )

@@ -14,7 +14,7 @@ from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, StorageError
 from p2pchat.net.bulk import BulkConnection
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
-from p2pchat.paths import name_of, path_of
+from p2pchat.paths import name_of, path_of, shown
 from p2pchat.peer.files.data_stream import Received, Receiver, confirm, empty_root, store_inline
 from p2pchat.peer.files.part import Part, delete_part
 from p2pchat.peer.files.services import TransferServices, stop
@@ -264,13 +264,18 @@ def part_name(kept: KeptTransfer) -> tuple[str, str]:
     return name_of(safe_name(kept.offer.name)), f"{kept.id}-{name_of(uid)}"
 
 
+def target_of(services: TransferServices, kept: KeptTransfer) -> Path:
+    """Return a transfer's target folder, or the received file. Raise UsageError for NUL."""
+    return path_of(kept.path) if kept.path else services.policy.folder_for(kept.username)
+
+
 def folder_of(services: TransferServices, kept: KeptTransfer) -> Path:
     """Return a transfer's target folder, created if needed. Raise PartError if it cannot be."""
-    folder = path_of(kept.path) if kept.path else services.policy.folder_for(kept.username)
+    folder = target_of(services, kept)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise PartError(f"the folder {folder} cannot be made: {error.strerror}") from error
+        raise PartError(f"the folder {shown(folder)} cannot be made: {error.strerror}") from error
     return folder
 
 

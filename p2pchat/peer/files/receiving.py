@@ -19,9 +19,15 @@ from p2pchat.errors import (
     Unreachable,
 )
 from p2pchat.net.loop import Timer
-from p2pchat.paths import path_of, shown
+from p2pchat.paths import shown
 from p2pchat.peer.files.part import DiskFull, WrongSum, delete_part
-from p2pchat.peer.files.receive_attempt import LinkImproved, ReceiveAttempt, folder_of, part_name
+from p2pchat.peer.files.receive_attempt import (
+    LinkImproved,
+    ReceiveAttempt,
+    folder_of,
+    part_name,
+    target_of,
+)
 from p2pchat.peer.files.services import Slots, TransferServices
 from p2pchat.peer.files.stored import PartError
 from p2pchat.peer.files.talk import FileTalk
@@ -139,12 +145,10 @@ class Receiving:
     def clear_up(self) -> None:
         """Delete parts of recently ended transfers that an earlier node has left behind."""
         for kept in self._services.store.ended_lately():
-            folder = (
-                path_of(kept.path) if kept.path else self._services.policy.folder_for(kept.username)
-            )
-            if kept.state is TransferState.DONE:
-                folder = folder.parent
             with suppress(P2PError):
+                folder = target_of(self._services, kept)
+                if kept.state is TransferState.DONE:
+                    folder = folder.parent
                 delete_part(folder, *part_name(kept))
 
     def stop_all(self, contact: str | None = None) -> None:

@@ -18,7 +18,7 @@ import msgspec
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, UsageError
-from p2pchat.paths import name_of, text_of
+from p2pchat.paths import name_of, shown, text_of
 from p2pchat.protocol.files.frames import FRAME_BYTES
 from p2pchat.protocol.files.listing import Listed, digest_of, write_list
 from p2pchat.protocol.files.names import MOST_DEPTH, check_paths, safe_name
@@ -27,6 +27,7 @@ from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size
 
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
 _EXECUTABLE: Final = stat.S_IXUSR
+_ADVICE: Final = "rename it, or pack the folder first"
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 
 
@@ -75,7 +76,7 @@ def scan(path: Path, name: str = "") -> Scanned:
 
     Raise UsageError if it cannot be offered, P2PError if it cannot be read.
     """
-    text_of(path)
+    where = text_of(path, _ADVICE)
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
@@ -83,8 +84,8 @@ def scan(path: Path, name: str = "") -> Scanned:
         if stat.S_ISREG(found.st_mode):
             return _scan_file(path, name)
     except OSError as error:
-        raise P2PError(f"{path} cannot be read: {error.strerror}") from error
-    raise UsageError(f"{path} is neither a file nor a folder")
+        raise P2PError(f"{where} cannot be read: {error.strerror}") from error
+    raise UsageError(f"{where} is neither a file nor a folder")
 
 
 def read_files(data: bytes) -> list[SourceFile]:
@@ -132,14 +133,14 @@ def _scan_folder(path: Path, name: str) -> Scanned:
             skipped += 1
         if len(files) > MOST_FILES:
             raise UsageError(
-                f"{path} has more than {MOST_FILES:,} files",
+                f"{shown(path)} has more than {MOST_FILES:,} files",
                 advice="send its folders one by one, or pack it first",
             )
     try:
         check_paths([one.listed.path for one in files])
     except ValueError as error:
         raise UsageError(
-            f"{path} cannot be sent as it is: {error}",
+            f"{shown(path)} cannot be sent as it is: {error}",
             likely="two names differ only in case, or in characters that not every system has",
             advice="rename one of them, or pack the folder first",
         ) from error
@@ -158,11 +159,11 @@ def _scan_folder(path: Path, name: str) -> Scanned:
 def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
     """Yield the files in a folder, sorted by name; None for each skipped entry."""
     if below.count("/") > MOST_DEPTH:
-        raise UsageError(f"{folder / below} is too deep", advice="pack the folder first")
+        raise UsageError(f"{shown(folder)}/{below} is too deep", advice="pack the folder first")
     with os.scandir(folder / name_of(below)) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+        entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
     for entry in entries:
-        path = below + text_of(entry.path).rpartition("/")[2]
+        path = below + text_of(entry.path, _ADVICE).rpartition("/")[2]
         if entry.is_symlink():
             yield None
         elif entry.is_dir(follow_symlinks=False):
@@ -284,13 +285,14 @@ class Source:
         how = f"cannot be read: {error.strerror}"
         if error.errno in _GONE:
             return self._changed(index, how)
-        one = self._files[index]
-        return P2PError(f"{self._path / one.path if one.path else self._path} {how}")
+        return P2PError(f"{self._shown(index)} {how}")
 
     def _changed(self, index: int, how: str) -> FileChanged:
-        one = self._files[index]
-        path = self._path / one.path if one.path else self._path
-        return FileChanged(f"{path} {how}")
+        return FileChanged(f"{self._shown(index)} {how}")
+
+    def _shown(self, index: int) -> str:
+        below = self._files[index].path
+        return f"{shown(self._path)}/{below}" if below else shown(self._path)
 
 
 def _stamp(found: os.stat_result) -> Stamp:

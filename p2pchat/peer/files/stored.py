@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Final, Protocol
 
 from p2pchat.errors import P2PError
-from p2pchat.paths import name_of
+from p2pchat.paths import name_of, shown
 from p2pchat.protocol.files.listing import Listed
 
 MODE: Final = 0o600
@@ -267,7 +267,7 @@ def open_plain(folder: int, name: str) -> int:
     descriptor = os.open(name, os.O_RDWR | os.O_CREAT | PLAIN, MODE, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise PartError(f"{name} is in the way")
+        raise PartError(f"{shown(name)} is in the way")
     return descriptor
 
 

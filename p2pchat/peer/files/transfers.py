@@ -14,7 +14,7 @@ from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
-from p2pchat.paths import text_of
+from p2pchat.paths import path_of, text_of
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.files.activities import LISTED, Activities
 from p2pchat.peer.files.data_links import DataLinks
@@ -200,7 +200,7 @@ class Transfers:
                 raise UsageError("it is already being received into another folder")
             self._receiving.want(kept)  # now, instead of after a pause
             return
-        if folder and not Path(folder).is_absolute():
+        if folder and not path_of(folder).is_absolute():
             raise UsageError(f"{folder} is not the full path of a folder")
         self._accept(kept, folder)
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from p2pchat.errors import UsageError
 from p2pchat.paths import name_of, text_of
+from p2pchat.surrogates import without_surrogates
 
 MOST: Final = 200
 """The largest number of completions shown."""
@@ -29,7 +30,7 @@ def path_completions(before: str) -> Iterator[PathCompletion]:
     Spaces and quotes are escaped with backslashes.
     """
     typed = _last_word(before)
-    plain = _without_backslashes(typed)
+    plain = _without_backslashes(without_surrogates(typed))
     folder, _, beginning = plain.rpartition("/")
     shown_folder = typed[: len(typed) - len(typed.rpartition("/")[2])]
     where = name_of(f"{folder}/") if "/" in plain else "."

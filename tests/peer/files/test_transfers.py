@@ -270,6 +270,11 @@ def test_refusals(two: Two, tmp_path: Path) -> None:
     one = two.offer(two.file(10))
     with pytest.raises(UsageError, match="you are sending"):
         two.alice.node.files.get(one.id)
+    two.until(lambda: bool(two.bob.node.files.all()))
+    for folder, why in (("photos", "full path"), ("/srv/a\0b", "NUL")):
+        with pytest.raises(UsageError, match=why):
+            two.bob.node.files.get(two.theirs().id, folder)
+    assert two.theirs().state is TransferState.OFFERED
 
 
 def test_death_before_the_database_knew(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,14 @@ def test_names(here: Path) -> None:
     assert found(f"{here}/ph") == [(f"{here}/photos/", len(f"{here}/ph"))]
 
 
+def test_bytes_that_the_locale_cannot_decode(here: Path) -> None:
+    """They are UTF-8 in a typed path, too; the length is that of what was typed."""
+    (here / "caf\u00e9").mkdir()
+    (here / "caf\u00e9" / "bill.pdf").touch()
+    assert found("caf\udcc3\udca9/b") == [("caf\udcc3\udca9/bill.pdf", 7)]
+    assert found("caf\udcc3\udca9") == [("caf\u00e9/", 5)]
+
+
 def test_nothing_to_complete(here: Path) -> None:
     """A folder that cannot be read completes nothing."""
     assert here.exists()
