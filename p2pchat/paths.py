@@ -12,7 +12,9 @@ from p2pchat.surrogates import without_surrogates
 
 
 def text_of(path: Path | str, advice: str = "rename it") -> str:
-    """Return a path, as Python has it in this locale, as text. Raise UsageError if not UTF-8."""
+    """Return a path, as Python has it in this locale, as text. Raise UsageError, with the advice,
+    if it is not UTF-8.
+    """
     try:
         data = os.fsencode(path)
     except UnicodeEncodeError:
@@ -32,12 +34,12 @@ def shown(path: Path | str) -> str:
 
 
 def path_of(text: str) -> Path:
-    """Return the path whose names on the disk are this text in UTF-8. Raise UsageError."""
+    """Return the path whose names on the disk are this text in UTF-8. Raise UsageError for NUL."""
     if "\0" in text:
         raise UsageError("a path cannot contain the character NUL")
     return Path(name_of(text))
 
 
 def name_of(text: str) -> str:
-    """Return the name that is this text in UTF-8 on the disk; outside UTF-8 they may differ."""
+    """Return, for calls of the system in this locale, the name that is this text in UTF-8."""
     return os.fsdecode(without_surrogates(text).encode())
