@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.payloads import nested
+from tests.hostile.payloads import if_bombs_explode, nested
 from tests.hostile.peer import HostileContact, hear, line, say_lines, sync
 from tests.hostile.test_client_at_registry import with_bomb
 from tests.people import Registry
@@ -76,6 +76,7 @@ def victim(acquaintance: Victim, tmp_path: Path) -> Iterator[Victim]:
     acquaintance.mallory.hang_up()
 
 
+@if_bombs_explode
 @pytest.mark.parametrize("command", ["CHAT_REQ", "SYNC", "HERE", "IDLE", "MSG", "ACK", "SKIP"])
 def test_nested_json_closes_the_link(victim: Victim, command: str) -> None:
     """Deeply nested JSON closes the link, before and after the call is accepted."""

@@ -1,6 +1,9 @@
 """Presence is accepted only for users that the node has asked about."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.presence.watching import Watching
@@ -22,13 +25,21 @@ class Asked:
 
     def __init__(self, folder: Path) -> None:
         self.names: list[list[str]] = []
-        self.contacts = Contacts(Profile(folder / "p.sqlite3"), "r", b"k" * 32)
+        self.profile = Profile(folder / "p.sqlite3")
+        self.contacts = Contacts(self.profile, "r", b"k" * 32)
         self.watching = Watching(self.contacts, self.names.append)
 
 
-def test_presence_of_unwatched_users_is_dropped(tmp_path: Path) -> None:
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Asked]:
+    """Yield one with an empty profile."""
+    made = Asked(tmp_path)
+    yield made
+    made.profile.close()
+
+
+def test_presence_of_unwatched_users_is_dropped(asked: Asked) -> None:
     """Presence of users that are not watched is dropped and takes no memory."""
-    asked = Asked(tmp_path)
     asked.watching.online()
     asked.watching.watch(["bob"])
     assert asked.watching.take(PresenceUpdate("bob", ONLINE))
@@ -38,11 +49,8 @@ def test_presence_of_unwatched_users_is_dropped(tmp_path: Path) -> None:
     assert asked.watching.online_contacts == ["bob"]
 
 
-def test_presence_is_forgotten_when_watching_ends(
-    tmp_path: Path,
-) -> None:
+def test_presence_is_forgotten_when_watching_ends(asked: Asked) -> None:
     """The presence of a user who is no longer watched is forgotten, since it becomes outdated."""
-    asked = Asked(tmp_path)
     asked.watching.online()
     asked.watching.watch(["bob", "carol"])
     for name in ("bob", "carol"):
@@ -52,9 +60,8 @@ def test_presence_is_forgotten_when_watching_ends(
     assert asked.watching.last("bob") is None
 
 
-def test_contacts_are_watched_unless_blocked(tmp_path: Path) -> None:
+def test_contacts_are_watched_unless_blocked(asked: Asked) -> None:
     """Contacts in a chat come first, each name is asked for once, and blocked ones are left out."""
-    asked = Asked(tmp_path)
     for name in ("alice", "bob", "carol"):
         asked.contacts.accept(name, b"k" * 32)
     asked.contacts.block("alice", blocked=True)
@@ -67,9 +74,8 @@ def test_contacts_are_watched_unless_blocked(tmp_path: Path) -> None:
     assert asked.names[-1] == ["carol", "dave", "bob"]
 
 
-def test_number_of_watched_users_is_limited(tmp_path: Path) -> None:
+def test_number_of_watched_users_is_limited(asked: Asked) -> None:
     """No more users are watched than the registry supports."""
-    asked = Asked(tmp_path)
     asked.watching.online()
     asked.watching.watch([f"user{n}" for n in range(MOST_WATCHED_IN_ALL + 10)])
     assert len(asked.names[-1]) == MOST_WATCHED_IN_ALL
@@ -95,9 +101,8 @@ def test_many_contacts_are_all_watched(secure_world: World) -> None:
     assert len(world.presence.watched) == len(names)
 
 
-def test_registry_is_asked_again_after_a_loss(tmp_path: Path) -> None:
+def test_registry_is_asked_again_after_a_loss(asked: Asked) -> None:
     """After a loss the registry is asked again; while it is away nothing is asked."""
-    asked = Asked(tmp_path)
     asked.watching.watch(["bob"])
     assert asked.names == []
     for _ in range(2):

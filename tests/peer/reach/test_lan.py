@@ -1,5 +1,6 @@
 """Contacts find each other in the local network; strangers and recordings get nothing."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,8 +99,11 @@ Pair = tuple[Home, Machine, Machine]
 
 
 @pytest.fixture
-def home(loop: Loop, tmp_path: Path) -> Home:
-    return Home(loop, tmp_path)
+def home(loop: Loop, tmp_path: Path) -> Iterator[Home]:
+    made = Home(loop, tmp_path)
+    yield made
+    for machine in made.machines:
+        machine.profile.close()
 
 
 @pytest.fixture
