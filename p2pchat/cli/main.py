@@ -1,5 +1,6 @@
 """The `p2p` command: its subcommands, and the one place where errors become text and exit codes."""
 
+import codecs
 import errno
 import os
 import sys
@@ -80,7 +81,9 @@ class _Group(LazyGroup):
             ctx.exit(INTERRUPTED)
 
     def _invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Raise StorageError if a path cannot be accessed."""
+        """Run the command. Raise StorageError if a path cannot be accessed, UsageError if this
+        locale cannot encode it.
+        """
         try:
             return super().invoke(ctx)
         except OSError as error:
@@ -89,6 +92,13 @@ class _Group(LazyGroup):
             raise StorageError(
                 f"cannot use {os.fsdecode(error.filename)}: {error.strerror}",
                 likely="it belongs to another user, or the name is not possible",
+            ) from error
+        except UnicodeEncodeError as error:
+            of_names = codecs.lookup(sys.getfilesystemencoding()).name
+            if of_names == "utf-8" or codecs.lookup(error.encoding).name != of_names:
+                raise
+            raise UsageError(
+                "a name is not possible in this locale", advice="set LC_ALL=C.UTF-8"
             ) from error
 
     def make_context(

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from tests.people import People, Registry
 from tests.programs import P2P, Program, running, wait_until
 
-LOCALES = {"en_US": "ISO-8859-1", "ru_RU": "KOI8-R", "C": "ANSI_X3.4-1968"}
+CHARMAPS = {"en_US": "ISO-8859-1", "ru_RU": "KOI8-R", "C": "ANSI_X3.4-1968", "ja_JP": "EUC-JP"}
+LOCALES = ("en_US", "ru_RU", "C")
 UNLIKE = ("en_US", "C")
 """Those in which Python decodes bytes unlike the other: all of them, or ASCII only."""
 
@@ -26,7 +28,7 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("localedef") is None:
         pytest.skip("there is no localedef, which makes locales")
     folder = tmp_path_factory.mktemp("locales")
-    for name, charmap in LOCALES.items():
+    for name, charmap in CHARMAPS.items():
         if name != "C":
             where = folder / f"{name}.{charmap}"
             command = ["localedef", "-c", "-i", name, "-f", charmap, str(where)]
@@ -50,7 +52,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 def in_locale(people: People, who: str, locales: Path, name: str) -> dict[str, str]:
     """Return the environment of a user in that locale, without Python's own way out of it."""
     return people.env[who] | {
-        "LC_ALL": name if name == "C" else f"{name}.{LOCALES[name]}",
+        "LC_ALL": name if name == "C" else f"{name}.{CHARMAPS[name]}",
         "LOCPATH": str(locales),
         "PYTHONUTF8": "0",
         "PYTHONCOERCECLOCALE": "0",
@@ -96,7 +98,7 @@ def test_argument_is_text_of_the_locale(people: People, locales: Path, name: str
     """What the locale cannot decode is UTF-8, so that nothing is lost."""
     env = in_locale(people, "alice", locales, name)
     text = TEXT if name == "C" else "caf\u00e9" if name == "en_US" else "\u0434\u0430"
-    encoding = "utf-8" if name == "C" else LOCALES[name]
+    encoding = "utf-8" if name == "C" else CHARMAPS[name]
     words = [part.encode(encoding) for part in ("send", "bob", "--queue", f"{name} {text}")]
     done = subprocess.run([*Program.command, *words], env=env, capture_output=True, check=False)
     assert done.returncode == 6, done.stderr
@@ -106,11 +108,30 @@ def test_argument_is_text_of_the_locale(people: People, locales: Path, name: str
     assert f"{name} ".encode() in done.stdout
 
 
-def real(*words: str, env: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Start `p2p` as a process of its own, since a forked one would keep the tests' locale."""
-    return subprocess.Popen(
-        [sys.executable, P2P, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+@contextmanager
+def real(*words: str, env: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `p2p` as a process of its own, since a forked one would keep the tests' locale."""
+    command = [sys.executable, P2P, *words]
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # unless it has ended
+
+
+def test_name_that_python_cannot_encode_again(
+    people: People, locales: Path, tmp_path: Path
+) -> None:
+    """In some locales it cannot encode what it has decoded from an argument."""
+    env = in_locale(people, "alice", locales, "ja_JP")
+    file = tmp_path / "\u043d\u0435\u0442"
+    file.touch()
+    with real("send-file", "bob", str(file), env=env) as sending:
+        _, err = sending.communicate()
+    assert err.startswith(b"p2p: a name is not possible in this locale")
+    assert sending.returncode == 2
 
 
 @pytest.mark.parametrize("name", UNLIKE)
