@@ -36,7 +36,7 @@ def shown(path: Path | str) -> str:
 def path_of(text: str) -> Path:
     """Return the path whose names on the disk are this text in UTF-8. Raise UsageError for NUL."""
     if "\0" in text:
-        raise UsageError("a path cannot contain the character NUL")
+        raise UsageError(f"{text!r} is not a path: it contains the character NUL")
     return Path(name_of(text))
 
 

@@ -43,7 +43,7 @@ def leave() -> None:
             signal.signal(number, lambda *_: None)
     os.umask(_UMASK)
     for name in tuple(os.environ):  # noqa: TID251  # so that nothing else need look at it
-        is_ours = name in _VARIABLES or name.startswith(_PREFIXES)
-        if is_ours or name.lower().endswith("_proxy"):
+        is_proxy = name.lower().endswith("_proxy")
+        if is_proxy or name in _VARIABLES or name.startswith(_PREFIXES):
             del os.environ[name]  # noqa: TID251
     tempfile.tempdir = None  # read from the environment before

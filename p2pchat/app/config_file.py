@@ -24,7 +24,7 @@ class Key(NamedTuple):
     """A setting: its name (`table.name` or `name`), default, meaning, and allowed values.
 
     If `default` is None, `kind` is the type of a value. The environment variable is P2P_ and the
-    last part of the name.
+    last part of the name. `is_path`: whether the value is a path.
     """
 
     name: str

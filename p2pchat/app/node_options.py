@@ -73,7 +73,7 @@ def _folder(text: str) -> Path:
     try:
         return path_of(text).expanduser()
     except RuntimeError:
-        raise UsageError(f"files.folder: {text} is in no user's home") from None
+        raise UsageError(f"files.folder: {text} names the home of an unknown user") from None
 
 
 def configured(settings: "Settings") -> NodeOptions:

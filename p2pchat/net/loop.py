@@ -180,7 +180,7 @@ class Loop:
 
     @contextmanager
     def _waking_at_signals(self) -> Iterator[None]:
-        """Have the interpreter wake the loop on a signal, if this is the main thread.
+        """Wake the loop on signals inside this context, if it runs on the main thread.
 
         A Python signal handler runs only after the selector has returned. A signal that arrives
         just before the wait, or on another thread, does not interrupt the wait.

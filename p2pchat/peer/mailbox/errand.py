@@ -1,4 +1,4 @@
-"""Leaves what waits for one contact, one run after another, until nothing is left to do.
+"""Leaves one contact's pending lines in the mailbox, run by run, until none remain.
 
 Each run needs a prekey of its own, which the registry gives to whoever shows the contact's pass,
 and which must be signed by the contact's pinned key. Knows not when lines are due; see `leaving`.

@@ -108,7 +108,7 @@ class DataRequest(_AboutOffer, frozen=True):
 
 
 class DataGo(Message, frozen=True):
-    """Tell the sender to begin; only frames with raw bytes follow on this link."""
+    """Tell the sender to start; from then on the link carries only raw frames."""
 
 
 def _check_ticket(ticket: bytes) -> None:

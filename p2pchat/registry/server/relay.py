@@ -191,7 +191,7 @@ class _End:
         self.transport.close()
 
     def join(self, other: "_End", terms: Terms) -> None:
-        """Tell this end that the other one has come, and the terms."""
+        """Connect this end to the other one, and send it the terms."""
         self._stop_deadline()
         self.other = other
         self.terms = terms

@@ -241,7 +241,7 @@ class Service:
         return self._directory.look_up(request.username, client_session.audience)
 
     def _meet(self, client_session: ClientSession, request: Meet) -> Message | BlockingJob:
-        """Give both users a ticket for a circuit, if the other one can come."""
+        """Issue a circuit ticket to both users, if the callee can be reached."""
         caller, now = client_session.username, self._now()
         assert caller is not None
         wait = self.meetings.wait(caller, now)

@@ -22,5 +22,5 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("typed", ["'open", "~nosuchuser/x", "x" * 300, "nothing.txt", "a\0b"])
 def test_no_paths(typed: str) -> None:
     """Each is an error in words."""
-    with pytest.raises(UsageError, match=r"is not a path|there is no file|NUL"):
+    with pytest.raises(UsageError, match=r"is not a path|there is no file"):
         paths_in(typed)
