@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from p2pchat.protocol.counting import counted
 from p2pchat.protocol.files.pieces import SUM_BYTES
 from p2pchat.protocol.sizes import size_words
 from p2pchat.protocol.text import one_line
@@ -79,7 +80,7 @@ def write_offer(offer: Offer) -> bytes:
 
 def offer_text(offer: Offer) -> str:
     """Return the text of the line with the offer, for either side."""
-    files = f", {offer.files} files" if offer.folder else ""
+    files = f", {counted(offer.files, 'file')}" if offer.folder else ""
     return f"offers {offer.shown_name} ({size_words(offer.size)}{files})"
 
 

@@ -51,6 +51,7 @@ def test_text_for_people() -> None:
         == "offers a\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}b (1 byte)"
     )
     assert offer_text(Offer(**FOLDER, files=3)) == "offers photos/ (7 bytes, 3 files)"
+    assert offer_text(Offer(**FOLDER, files=1)) == "offers photos/ (7 bytes, 1 file)"
 
 
 def test_offer_is_not_logged() -> None:
