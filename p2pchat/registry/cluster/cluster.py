@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
+from weakref import WeakSet
 
 from msgspec.structs import replace
 
@@ -81,7 +82,8 @@ class Cluster:
         self._renewal: Timer | None = None
         self._renewing = False
         self._well = True
-        self._looked_up: list[set[str]] = []  # the users of each lookup under way
+        # Weak, as a job that fails or is turned away does not call back.
+        self._lookups: WeakSet[_Lookup] = WeakSet()
         self.on_log_out: Callable[[str], object] = ignore
         self.on_box_news: Callable[[Owner, int], object] = ignore
         """Called with a box in which runs were left at another node."""
@@ -129,7 +131,13 @@ class Cluster:
         wanted = list(usernames)
         if not wanted:
             return answer({})
-        return BlockingJob(partial(self._table.find, wanted), answer, Rank.QUICK)
+        lookup = self._begin_lookup()
+
+        def overlay(found: dict[str, Whereabouts]) -> Message:
+            self._lookups.discard(lookup)
+            return answer({name: found[name].found for name in found} | lookup.moved)
+
+        return BlockingJob(partial(self._table.find, wanted), overlay, Rank.QUICK)
 
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
@@ -227,26 +235,31 @@ class Cluster:
         wanted = {n for n in usernames if n in watched and self._presence.find(n) is None}
         if not wanted or self._stopped:
             return
-        self._looked_up.append(wanted)
+        lookup = self._begin_lookup()
 
         def tell(found: dict[str, Whereabouts]) -> None:
-            _remove(self._looked_up, wanted)
-            for username in wanted:
+            self._lookups.discard(lookup)
+            for username in wanted - lookup.moved.keys():
                 if self._presence.find(username) is None:
-                    where = found.get(username, NOWHERE)
-                    self._presence.tell_watchers(username, where.found)
+                    self._presence.tell_watchers(username, found.get(username, NOWHERE).found)
 
         def failed(error: P2PError) -> None:
-            _remove(self._looked_up, wanted)
+            self._lookups.discard(lookup)
             self._unwell(error)
-            self._loop.call_later(_PAUSE, partial(self._see_where_they_are, list(wanted)))
+            again = list(wanted - lookup.moved.keys())
+            self._loop.call_later(_PAUSE, partial(self._see_where_they_are, again))
 
         self._worker.submit(partial(self._table.find, sorted(wanted)), tell, failed)
 
+    def _begin_lookup(self) -> "_Lookup":
+        lookup = _Lookup()
+        self._lookups.add(lookup)
+        return lookup
+
     def _moved(self, username: str, found: SearchResult) -> None:
         here = self._presence.find(username)
-        for wanted in self._looked_up:
-            wanted.discard(username)  # the lookup may read an older state
+        for lookup in self._lookups:
+            lookup.moved[username] = found
         if here is None:
             self._presence.tell_watchers(username, found)
         else:  # even while ours is being written: it may have been written before theirs
@@ -300,6 +313,11 @@ class Cluster:
         self._well = False
 
 
-def _remove(sets: list[set[str]], one: set[str]) -> None:
-    """Remove this object itself, not another set that is equal to it."""
-    sets[:] = [each for each in sets if each is not one]
+class _Lookup:
+    """A lookup under way, and the users who have moved since it began.
+
+    It may have read an older state than the one that watchers were told meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.moved: dict[str, SearchResult] = {}

@@ -20,7 +20,7 @@ from p2pchat.registry.store.mailboxes import Owner
 NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 NOWHERE: Final = Whereabouts(NOT_FOUND, NOT_FOUND)
 
-BuildAnswer = Callable[[Mapping[str, Whereabouts]], Message]
+BuildAnswer = Callable[[Mapping[str, SearchResult]], Message]
 
 
 class Directory(Protocol):
@@ -45,7 +45,9 @@ class Directory(Protocol):
         """Answer a search for a user who is not online here."""
 
     def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message | BlockingJob:
-        """Return the answer built from the presence of these users, who are not online here."""
+        """Return the answer built from what secure listeners tell of these users, who are not
+        online here.
+        """
 
     def tell_meeting(
         self, username: str, meeting: Meeting, answer: Callable[[bool], Message]
@@ -101,15 +103,10 @@ class MemoryDirectory:
         return OFFLINE
 
     def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message:
-        """Return the answer built from the presence of these users, who are not online here."""
-        return answer(
-            {
-                name: Whereabouts(
-                    self.look_up(name, Audience.SECURE), self.look_up(name, Audience.ORIGINAL)
-                )
-                for name in usernames
-            }
-        )
+        """Return the answer built from what secure listeners tell of these users, who are not
+        online here.
+        """
+        return answer({name: self.look_up(name, Audience.SECURE) for name in usernames})
 
     def tell_meeting(self, _: str, __: Meeting, answer: Callable[[bool], Message]) -> Message:
         """Return the answer for a user who cannot be notified: there is no other node."""

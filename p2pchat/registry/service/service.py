@@ -34,12 +34,12 @@ from p2pchat.protocol.messages import (
 from p2pchat.registry.service.auth import Authentication, Registration
 from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Counters
-from p2pchat.registry.service.directory import NOWHERE, Directory
+from p2pchat.registry.service.directory import NOT_FOUND, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
 from p2pchat.registry.service.mailbox_service import MailboxService
 from p2pchat.registry.service.meetings import Meetings, Pair
 from p2pchat.registry.service.pending import BlockingJob, Deferred
-from p2pchat.registry.service.presence import Audience, OnlineSession, PresenceTable, Whereabouts
+from p2pchat.registry.service.presence import Audience, OnlineSession, PresenceTable, told
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.mailboxes import Mailboxes
 
@@ -279,14 +279,14 @@ class Service:
         return Pong(remote.host, remote.port)
 
     def _watch(self, client_session: ClientSession, request: Watch) -> Message | BlockingJob:
-        def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:
+        def answer(elsewhere: Mapping[str, SearchResult]) -> Message:
             return WatchResult(tuple(sighting(n, elsewhere) for n in request.usernames))
 
-        def sighting(username: str, elsewhere: Mapping[str, Whereabouts]) -> PresenceUpdate:
+        def sighting(username: str, elsewhere: Mapping[str, SearchResult]) -> PresenceUpdate:
             here = self._presence.find(username)
             if here is not None:
                 return PresenceUpdate(username, here.told(audience))
-            return PresenceUpdate(username, elsewhere.get(username, NOWHERE).told(audience))
+            return PresenceUpdate(username, told(elsewhere.get(username, NOT_FOUND), audience))
 
         audience = client_session.audience
         if not request.add:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.registry.service.directory import NOT_FOUND, NOWHERE, MemoryDirectory
-from p2pchat.registry.service.presence import OFFLINE, Audience, Whereabouts
+from p2pchat.registry.service.directory import NOT_FOUND, MemoryDirectory
+from p2pchat.registry.service.presence import OFFLINE, Audience
 from p2pchat.registry.store.accounts import AccountPolicy
 
 KEY = b"k" * 32
@@ -27,6 +27,6 @@ def test_offline_and_unknown_users_are_distinguished() -> None:
         return OFFLINE
 
     directory.look_up_all(["alice", "eve"], answer)
-    assert found == [{"alice": Whereabouts(offline, OFFLINE), "eve": NOWHERE}]
+    assert found == [{"alice": offline, "eve": NOT_FOUND}]
     directory.forget("alice")
     assert not directory.knows("alice")
