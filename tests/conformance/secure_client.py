@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ from tests.programs import Raw, Serve
 
 ONE_KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 """The identity of clients that have no other."""
+
+
+NEWS = frozenset({"PRESENCE", "MEETING", "BOX_NEWS"})
+"""What a registry sends unasked, at any time: also between a request and its answer."""
 
 
 def public_of(key: Ed25519PrivateKey) -> str:
@@ -56,7 +61,10 @@ def proof(tls: ssl.SSLSocket, key: Ed25519PrivateKey, username: str, at: int) ->
 
 
 class Secure(Raw):
-    """A connection that sends frames of JSON over TLS."""
+    """A connection that sends frames of JSON over TLS.
+
+    News that comes before an answer is set aside for `hear`.
+    """
 
     def __init__(self, serve: Serve, key: Ed25519PrivateKey = ONE_KEY) -> None:
         plain = socket.create_connection(serve.secure_tcp, timeout=20)
@@ -65,7 +73,19 @@ class Secure(Raw):
         self.socket: ssl.SSLSocket = context().wrap_socket(plain)
         self.key = key
         self._serve = serve
+        self._news: deque[tuple[str, str]] = deque()
         serve.close_too(self)
+
+    def hear(self) -> tuple[str, str]:
+        """Return the oldest frame that was set aside; without any, receive one."""
+        return self._news.popleft() if self._news else super().hear()
+
+    def ask(self, command: str, payload: str | bytes = b"") -> tuple[str, str]:
+        """Send a request and return the answer."""
+        self.say(command, payload)
+        while (heard := super().hear())[0] in NEWS:
+            self._news.append(heard)
+        return heard
 
     def tell(self, command: str, **fields: Any) -> tuple[str, dict[str, Any]]:
         """Send a request and return the answer; a login proves `self.key` unless a field overrides

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import json
 import os
 import select
 import struct
@@ -58,6 +59,18 @@ class Member(Secure):
         command, found = self.tell("SEARCH", username=name)
         assert command == "SEARCH_RESP", (command, found)
         return str(found["presence"])
+
+    def told_of(self, name: str, presence: str = "ONLINE") -> dict[str, Any]:
+        """Wait until we are told unasked that a user we watch has this presence; return the result.
+
+        Other news is skipped.
+        """
+        while True:
+            command, payload = self.hear()
+            assert command == "PRESENCE", (command, payload)
+            news = json.loads(payload)
+            if (news["username"], news["result"]["presence"]) == (name, presence):
+                return dict(news["result"])
 
 
 def let_pass(seconds: float) -> None:

@@ -1,6 +1,5 @@
 """SIGSTOP and SIGCONT of the registry and of a client: no session is lost without need."""
 
-import json
 import select
 import signal
 import socket
@@ -79,18 +78,12 @@ def test_stopped_client_returns(tmp_path: Path) -> None:
             wait_until_stopped(alice.process.pid)
             let_pass(PATIENCE / 3)
             assert bob.finds("alice") == "ONLINE"
-            assert _sighting(bob) == "OFFLINE"
+            bob.told_of("alice", "OFFLINE")
             continued = time.monotonic()
             alice.signal(signal.SIGCONT)
-            assert _sighting(bob) == "ONLINE"
+            bob.told_of("alice")
             print(f"back {time.monotonic() - continued:.2f} s after SIGCONT")
             bob.close()
-
-
-def _sighting(watcher: Member) -> str:
-    command, payload = watcher.hear()
-    assert command == "PRESENCE", command
-    return str(json.loads(payload)["result"]["presence"])
 
 
 def _stop(serve: Serve) -> None:
