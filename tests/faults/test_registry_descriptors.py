@@ -44,9 +44,9 @@ def test_clients_are_served_without_free_descriptors(tmp_path: Path) -> None:
             used = _wait_until_none_is_left(pid)
             udp = dialers.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             udp.settimeout(20)
-            before, began = cpu_s(serve), time.monotonic()
+            before, over = cpu_s(serve), time.monotonic() + WATCHED_S
             took = []
-            while time.monotonic() < began + WATCHED_S:
+            while time.monotonic() < over:
                 udp.sendto(alice.hello(), serve.secure_udp)
                 assert udp.recv(100).startswith(b"P2PA")
                 assert alice.finds("alice") == "ONLINE"
@@ -55,7 +55,7 @@ def test_clients_are_served_without_free_descriptors(tmp_path: Path) -> None:
                 with pytest.raises(TimeoutError):
                     udp.recv(1)
                 udp.settimeout(20)
-            load = (cpu_s(serve) - before) / (time.monotonic() - began)
+            load = (cpu_s(serve) - before) / WATCHED_S
         began = time.monotonic()
         newcomer = Member(serve, "bob")
         stack.callback(newcomer.close)

@@ -1,5 +1,6 @@
 """SIGSTOP and SIGCONT of the registry and of a client: no session is lost without need."""
 
+import json
 import select
 import signal
 import socket
@@ -78,12 +79,18 @@ def test_stopped_client_returns(tmp_path: Path) -> None:
             wait_until_stopped(alice.process.pid)
             let_pass(PATIENCE / 3)
             assert bob.finds("alice") == "ONLINE"
-            bob.told_of("alice", "OFFLINE")
+            assert _sighting(bob) == "OFFLINE"
             continued = time.monotonic()
             alice.signal(signal.SIGCONT)
-            bob.told_of("alice")
+            assert _sighting(bob) == "ONLINE"
             print(f"back {time.monotonic() - continued:.2f} s after SIGCONT")
             bob.close()
+
+
+def _sighting(watcher: Member) -> str:
+    command, payload = watcher.hear()
+    assert command == "PRESENCE", command
+    return str(json.loads(payload)["result"]["presence"])
 
 
 def _stop(serve: Serve) -> None:

@@ -286,11 +286,18 @@ class Service:
             here = self._presence.find(username)
             if here is not None:
                 return PresenceUpdate(username, here.told(audience))
-            return PresenceUpdate(username, told(elsewhere.get(username, NOT_FOUND), audience))
+            found = elsewhere.get(username, left_since.get(username, NOT_FOUND))
+            return PresenceUpdate(username, told(found, audience))
 
         audience = client_session.audience
         if not request.add:
             self._presence.unwatch(client_session)
         self._presence.watch(client_session, request.usernames, audience, client_session.tell)
-        absent = [n for n in request.usernames if self._presence.find(n) is None]
+        here = {n: self._presence.find(n) for n in request.usernames}
+        absent = [n for n, online_session in here.items() if online_session is None]
+        left_since = {
+            n: SearchResult(Presence.OFFLINE, key=online_session.key)
+            for n, online_session in here.items()
+            if online_session is not None
+        }
         return self._directory.look_up_all(absent, answer)

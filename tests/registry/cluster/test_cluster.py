@@ -172,7 +172,7 @@ def test_late_outcome_applies_only_to_the_same_port(
 
 
 def test_answer_is_not_older_than_news(node: Node) -> None:
-    """A lookup that ran before a notification arrived is answered with what that says."""
+    """A notification wins over a lookup that ran before it arrived."""
     told = node.watch("bob")
     node.table.elsewhere = {name: Whereabouts(OFFLINE, OFFLINE) for name in ("bob", "carol")}
     look_up = node.look_up("bob", "carol", "dave")
@@ -193,7 +193,7 @@ def test_answer_is_not_older_than_news(node: Node) -> None:
 
 
 def test_user_who_left_this_node_during_a_lookup(node: Node) -> None:
-    """The answer says where the user is now, although the lookup was not asked."""
+    """The answer says where the user is now, although the lookup was not about that user."""
     look_up = node.look_up("alice", "bob")
     found = look_up.job()
     node.book.leave(node.alice, elsewhere=True)

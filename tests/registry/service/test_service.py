@@ -33,7 +33,7 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.client_session import ClientSession
-from p2pchat.registry.service.directory import MemoryDirectory
+from p2pchat.registry.service.directory import BuildAnswer, MemoryDirectory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits, Rank
 from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import PresenceTable
@@ -381,6 +381,30 @@ class TestSecureListener:
         registry.online("bob", 5000)
         found = registry.ask(self.secure(registry), Search("bob"))
         assert found == SearchResult(Presence.ONLINE, "10.0.0.1", 5000, None, in_clear=True)
+
+    def test_user_who_leaves_while_others_are_looked_up(
+        self, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A user who was online when asked about is offline afterwards, not unknown."""
+        watcher, bob = self.secure(registry), self.secure(registry)
+        self.register(registry, "bob")
+        registry.ask(bob, Login("bob", "password", key=KEY))
+        registry.ask(bob, AnnouncePort(4000))
+
+        def look_up_all(_: object, names: list[str], answer: BuildAnswer) -> BlockingJob:
+            assert names == ["nobody"]
+            return BlockingJob(dict, answer, Rank.QUICK)
+
+        monkeypatch.setattr(MemoryDirectory, "look_up_all", look_up_all)
+        waiting = registry.answer(watcher, Watch(("bob", "nobody")))
+        assert isinstance(waiting, BlockingJob)
+        registry.service.leave(bob)
+        assert waiting.then(waiting.job()) == WatchResult(
+            (
+                PresenceUpdate("bob", SearchResult(Presence.OFFLINE, key=KEY)),
+                PresenceUpdate("nobody", SearchResult(Presence.NOT_FOUND)),
+            )
+        )
 
     def test_watchers_are_told_of_changes(self, registry: Registry) -> None:
         """Watchers are told of each change until they leave or watch others."""
