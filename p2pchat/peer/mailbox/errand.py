@@ -1,7 +1,8 @@
-"""Leaves one contact's pending lines in the mailbox, run by run, until none remain.
+"""Leave the pending lines of one contact in the mailbox, one run at a time, until none are left.
 
 Each run needs a prekey of its own, which the registry gives to whoever shows the contact's pass,
-and which must be signed by the contact's pinned key. Knows not when lines are due; see `leaving`.
+and which must be signed by the contact's pinned key. Does not know when lines are due; see
+`leaving`.
 """
 
 from collections.abc import Callable

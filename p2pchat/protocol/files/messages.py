@@ -108,7 +108,7 @@ class DataRequest(_AboutOffer, frozen=True):
 
 
 class DataGo(Message, frozen=True):
-    """Tell the sender to start; from then on the link carries only raw frames."""
+    """Tell the sender to start. Only raw frames follow on this link."""
 
 
 def _check_ticket(ticket: bytes) -> None:
