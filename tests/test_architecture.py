@@ -146,7 +146,6 @@ TESTED_ELSEWHERE = {
     "p2pchat/cli/node_options.py": "tests/cli/test_attach.py",
     "p2pchat/cli/options.py": "tests/cli/test_commands.py",
     "p2pchat/cli/person/account.py": "tests/cli/test_commands.py",
-    "p2pchat/cli/person/chat.py": "tests/cli/test_attach.py",
     "p2pchat/cli/person/contacts.py": "tests/cli/test_commands.py",
     "p2pchat/cli/person/demo.py": "tests/terminal/test_two_people.py",
     "p2pchat/cli/person/demo_setup.py": "tests/terminal/test_two_people.py",

@@ -115,21 +115,16 @@ def _raise_what_became(us: "UserSession", contact: str | None, talk: "Talk") -> 
     kept = us.history.lines(contact, since=untold.since)
     said = Counter(untold.said) - Counter(line.text for line in kept if line.outgoing)
     unsaid = said.total() + len(untold.waiting)
-    if unsaid:
-        raise Unreachable(
-            f"{error.what}, and {counted(unsaid, 'line', 'was', 'were')} not sent",
-            likely=error.likely,
-            advice=error.advice,
-        )
     waiting = us.history.waiting().get(contact, 0)
+    what = error.what
+    if unsaid:
+        what += f", and {counted(unsaid, 'line', 'was', 'were')} not sent"
+    elif waiting:
+        what += f"; {counted(waiting, 'line', 'waits', 'wait')} until you are both online"
+    if unsaid or not untold.complete:
+        raise Unreachable(what, likely=error.likely, advice=error.advice)
     if waiting:
-        raise ContactOffline(
-            f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')} until you are both online",
-            likely=error.likely,
-            advice="p2p outbox",
-        )
-    if not untold.all_typed:
-        raise error
+        raise ContactOffline(what, likely=error.likely, advice="p2p outbox")
 
 
 def _be_online(

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from enum import IntEnum, auto
 from functools import partial
-from typing import Any, Final
+from itertools import takewhile
+from typing import Any, Final, TypeGuard
 
 from p2pchat.callbacks import ignore
 from p2pchat.client.client import Client
@@ -178,12 +179,13 @@ class ProgramApp:
             self._stream.close(lambda: self.finish(exit_code, error))
 
     def _node_ended(self, error: P2PError) -> None:
+        waiting = [order for order in takewhile(_goes_on, self._waiting) if order is not None]
+        untold = self._orders.untold(waiting)
         contact = self._call.username if self._call is not None else ""
-        all_typed = None in self._waiting or self._phase >= _Phase.WINDING_UP
-        untold = self._orders.untold(contact, all_typed=all_typed)
-        waiting = (o for o in self._waiting if o is not None and o.word == "send")
-        texts = tuple(o.text for o in waiting if o.user in {"", contact})
-        self.untold = untold._replace(waiting=texts)
+        has_written = bool(untold.said) or contact in self._orders.written_to
+        has_asked = self._phase is _Phase.RUNNING or (self._phase is _Phase.ASKING and has_written)
+        all_done = has_asked and untold.complete and len(waiting) < len(self._waiting)
+        self.untold = untold._replace(complete=all_done or self._phase >= _Phase.WINDING_UP)
         self._end(error=error)
 
     def _begin(self) -> None:
@@ -243,13 +245,13 @@ class ProgramApp:
     def _may_do(self, order: JsonOrder | None) -> bool:
         if self._phase not in {_Phase.ASKING, _Phase.RUNNING}:
             return False
-        if order is None or order.word == "quit":
+        if not _goes_on(order):
             called = self._call is not None and self.client.state.calling == self._call.username
             return self._phase is _Phase.RUNNING and not (self._orders.unanswered or called)
         return self._orders.may_do(order)
 
     def _do(self, order: JsonOrder | None) -> None:
-        if order is None or order.word == "quit":
+        if not _goes_on(order):
             if order is not None:
                 self._tell_done(order, {})
             self._wind_up()
@@ -325,3 +327,8 @@ class ProgramApp:
 
         self._phase = _Phase.LEAVING
         self.client.order(Close(contact), closed)
+
+
+def _goes_on(order: JsonOrder | None) -> TypeGuard[JsonOrder]:
+    """Return whether an order is neither the end of input nor `quit`."""
+    return order is not None and order.word != "quit"

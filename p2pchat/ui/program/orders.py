@@ -5,7 +5,7 @@ decides when an order is carried out.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -112,12 +112,19 @@ class ProgramOrders:
         """How many orders are not answered yet."""
         return len(self._unanswered)
 
-    def untold(self, contact: str, *, all_typed: bool) -> Untold:
-        """Return the texts for a contact that the node has not confirmed as stored."""
-        sent = [(at, order) for at, order in self._unanswered.values() if order.word == "send"]
-        ours = [(at, order) for at, order in sent if (order.user or self._contact) == contact]
-        since = ours[0][0] if ours else 0
-        return Untold(tuple(order.text for _, order in ours), (), since, all_typed)
+    def untold(self, waiting: Sequence[JsonOrder]) -> Untold:
+        """Return the texts for the contact called that the node has not confirmed as stored.
+
+        `waiting`: the orders that were not given. The result is complete if there are no others.
+        """
+        given = [(at, order) for at, order in self._unanswered.values() if self._is_text(order)]
+        texts = tuple(order.text for order in waiting if self._is_text(order))
+        others = len(self._unanswered) + len(waiting) - len(given) - len(texts)
+        since = given[0][0] if given else 0
+        return Untold(tuple(order.text for _, order in given), texts, since, not others)
+
+    def _is_text(self, order: JsonOrder) -> bool:
+        return order.word == "send" and (order.user or self._contact) == self._contact
 
     def may_do(self, order: JsonOrder) -> bool:
         """Return whether earlier orders allow it: only sending does not wait for sending."""

@@ -210,9 +210,10 @@ class ChatApp:
         self._view.tell("an event could not be shown, because of a bug: see the log")
 
     def _node_ended(self, error: P2PError) -> None:
-        self.untold = Untold(
-            self._said.texts, tuple(self._typed.texts), self._said.since, self._typed.ended
-        )
+        typed = self._typed
+        has_orders = typed.orders_wait or self._orders or self._searches
+        complete = typed.all_done or (typed.ended and not has_orders)
+        self.untold = Untold(self._said.texts, tuple(typed.texts), self._said.since, complete)
         self.finish(error=error)
 
     def _answered(self) -> None:

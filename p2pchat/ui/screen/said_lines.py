@@ -21,13 +21,13 @@ class Untold(NamedTuple):
     """Texts that the node may not have stored, because it has ended.
 
     `said` were given to the node, the first at `since` (milliseconds since the epoch); `waiting`
-    were not. `all_typed`: the end of the input was reached.
+    were not. `complete`: the input has ended, and nothing else in it is left undone.
     """
 
     said: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     since: int = 0
-    all_typed: bool = False
+    complete: bool = False
 
 
 class SaidLines:

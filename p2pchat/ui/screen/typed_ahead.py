@@ -51,6 +51,8 @@ class TypedAhead:
         self._do = do
         self._waiting: deque[Say | Order] = deque()
         self.on_room: Callable[[], None] = lambda: None
+        self.ended = False
+        """Whether the end of input, or `/quit`, was reached; earlier lines may wait."""
 
     @property
     def has_room(self) -> bool:
@@ -58,9 +60,14 @@ class TypedAhead:
         return len(self._waiting) < _MAX_WAITING_LINES
 
     @property
-    def ended(self) -> bool:
-        """Whether the end of input was reached, but earlier lines wait."""
-        return END in self._waiting
+    def all_done(self) -> bool:
+        """Whether everything up to the end was handled."""
+        return self.ended and not self._waiting
+
+    @property
+    def orders_wait(self) -> bool:
+        """Whether a command waits."""
+        return any(isinstance(one, Order) and not _is_end(one) for one in self._waiting)
 
     @property
     def texts(self) -> list[str]:
@@ -68,7 +75,10 @@ class TypedAhead:
         return [meant.text for meant in self._waiting if isinstance(meant, Say)]
 
     def put(self, meant: Say | Order) -> None:
-        """Handle the input in its turn, perhaps now."""
+        """Handle the input in its turn, perhaps now; nothing counts after the end."""
+        if self.ended:
+            return
+        self.ended = _is_end(meant)
         self._waiting.append(meant)
         self.work_off()
 
@@ -79,3 +89,7 @@ class TypedAhead:
             self._do(self._waiting.popleft())
         if held_back and self.has_room:
             self.on_room()
+
+
+def _is_end(meant: Say | Order) -> bool:
+    return isinstance(meant, Order) and (meant is END or meant.word == "quit")
