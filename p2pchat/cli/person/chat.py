@@ -115,16 +115,21 @@ def _raise_what_became(us: "UserSession", contact: str | None, talk: "Talk") -> 
     kept = us.history.lines(contact, since=untold.since)
     said = Counter(untold.said) - Counter(line.text for line in kept if line.outgoing)
     unsaid = said.total() + len(untold.waiting)
-    waiting = us.history.waiting().get(contact, 0)
-    what = error.what
     if unsaid:
-        what += f", and {counted(unsaid, 'line', 'was', 'were')} not sent"
-    elif waiting:
-        what += f"; {counted(waiting, 'line', 'waits', 'wait')} until you are both online"
-    if unsaid or not untold.complete:
-        raise Unreachable(what, likely=error.likely, advice=error.advice)
+        raise Unreachable(
+            f"{error.what}, and {counted(unsaid, 'line', 'was', 'were')} not sent",
+            likely=error.likely,
+            advice=error.advice,
+        )
+    waiting = us.history.waiting().get(contact, 0)
     if waiting:
-        raise ContactOffline(what, likely=error.likely, advice="p2p outbox")
+        raise ContactOffline(
+            f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')} until you are both online",
+            likely=error.likely,
+            advice="p2p outbox",
+        )
+    if not untold.complete:
+        raise error
 
 
 def _be_online(
