@@ -40,6 +40,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/store/mailbox_store.py": "tests/scenarios/test_mailbox.py",
     "p2pchat/app/file_transfers.py": "tests/cli/person/test_files.py",
     "p2pchat/app/transfer_watch.py": "tests/cli/person/test_files.py",
+    "p2pchat/app/stdin_copy.py": "tests/cli/person/test_files.py",
     "p2pchat/client/file_orders.py": "tests/cli/person/test_files.py",
     "p2pchat/peer/chat/file_talk.py": "tests/peer/files/test_transfers.py",
     "p2pchat/peer/files/activities.py": "tests/peer/files/test_transfers.py",

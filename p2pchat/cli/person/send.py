@@ -1,12 +1,9 @@
 """`p2p send` and `p2p outbox`: send messages without a prompt, and manage undelivered ones."""
 
 import itertools
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -18,8 +15,7 @@ from p2pchat.cli.echo import echo
 from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.person.files import send_paths
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
-from p2pchat.errors import P2PError, UsageError
-from p2pchat.paths import shown
+from p2pchat.errors import UsageError
 from p2pchat.protocol.counting import counted
 from p2pchat.surrogates import without_surrogates
 
@@ -175,7 +171,7 @@ def send(
                 "--left-is-enough is for texts", likely="a mailbox has no room for files"
             )
         texts = _texts(text) if text else ()
-        with _named_files(settings, registry, files, name) as named:
+        with _named_files(settings, files, name) as named:
             send_paths(
                 settings, registry, me, user, texts, named, 0.0 if queue else wait, yes=False
             )
@@ -196,9 +192,9 @@ def send(
 
 @contextmanager
 def _named_files(
-    settings: Settings, registry: str | None, files: tuple[Path, ...], name: str
+    settings: Settings, files: tuple[Path, ...], name: str
 ) -> Iterator[list[tuple[Path, str]]]:
-    """Yield the files with their names; stdin is copied to a file, deleted after sending."""
+    """Yield the files with their names; stdin is copied to a file."""
     if Path("-") not in files:
         if name:
             raise UsageError("--name is for stdin", advice="p2p send USER --file - --name NAME")
@@ -206,36 +202,10 @@ def _named_files(
         return
     if not name:
         raise UsageError("stdin has no name", advice="p2p send USER --file - --name NAME")
-    from p2pchat.app.settings import private_folder
+    from p2pchat.app.stdin_copy import copy_of_stdin
 
-    folder = settings.data_home / "sent"
-    private_folder(folder)
-    descriptor, kept = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield [(Path(kept), name) if path == Path("-") else (path, "") for path in files]
-    finally:
-        _delete_unneeded(settings, registry, folder, Path(kept))
-
-
-def _delete_unneeded(settings: Settings, registry: str | None, folder: Path, ours: Path) -> None:
-    """Delete our copy of stdin unless it is still offered, and the copies of ended transfers.
-
-    Unknown copies belong to commands that run now, or are offered at other registries.
-    """
-    from p2pchat.app.file_transfers import listed
-    from p2pchat.protocol.client.transfers import OVER
-
-    with suppress(P2PError):
-        found = listed(settings, registry)
-        offered = {one.path for one in found if one.state not in OVER}
-        ended = {one.path for one in found if one.state in OVER}
-        if shown(ours) not in offered:
-            ours.unlink(missing_ok=True)
-        for path in folder.iterdir():
-            if shown(path) in ended:
-                path.unlink(missing_ok=True)
+    with copy_of_stdin(settings) as copy:
+        yield [(copy, name) if path == Path("-") else (path, "") for path in files]
 
 
 @click.group(

@@ -27,7 +27,7 @@ from p2pchat.peer.store.models import (
     Registry,
 )
 from p2pchat.peer.store.schedule import Schedule
-from p2pchat.peer.store.transfer_store import TransferStore
+from p2pchat.peer.store.transfer_store import TransferStore, paths_being_sent
 from p2pchat.private_files import is_read_only, refuse_unless_private_file
 from p2pchat.storage import SqliteFile, as_bytes, try_to_open
 
@@ -264,6 +264,10 @@ class Profile:
     def transfers(self, registry: str) -> TransferStore:
         """Return the transfers of files at a registry, in the same file."""
         return TransferStore(self._store, registry)
+
+    def paths_being_sent(self) -> set[str]:
+        """Return the paths of unfinished transfers to contacts, at every registry."""
+        return paths_being_sent(self._store)
 
     def close(self) -> None:
         """Close the database."""

@@ -49,6 +49,14 @@ _BELIEVED_MS: Final = 10_000
 _COLUMNS: Final = [getattr(Transfer, name) for name in KeptTransfer._fields]
 
 
+def paths_being_sent(store: SqliteFile) -> set[str]:
+    """Return the paths of unfinished transfers to contacts, at every registry."""
+    which = Transfer.outgoing & Transfer.state.not_in(list(OVER))
+    with store.errors():
+        rows = Transfer.select(Transfer.path).where(which).tuples().execute(store.database)
+        return {path for (path,) in rows}
+
+
 class TransferStore:
     """The table of transfers. Only the account's node changes unfinished ones."""
 

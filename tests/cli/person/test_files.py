@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -131,27 +132,38 @@ def test_stdin_and_text(people: People, work: Path) -> None:
     assert people.run("alice", "send", "bob", "--file", str(work), "--name", "x")[0] == 2
 
 
-def test_copies_of_other_commands_stay(people: People) -> None:
-    """Only copies of stdin whose transfers have ended are deleted.
-
-    Others may belong to a command that runs now, or be offered at another registry.
-    """
+def test_copies_of_stdin_are_kept_as_long_as_needed(people: People) -> None:
+    """A copy stays while its command runs or its transfer is unfinished, but not after a kill."""
     folder = Path(people.env["alice"]["P2P_HOME"]) / "data" / "sent"
-    folder.mkdir(mode=0o700, parents=True)
-    other = folder / "of-another-command"
-    other.write_bytes(b"being copied")
-    left: list[set[Path]] = []
-    for _ in range(2):
-        sent = ("send", "bob", "--queue", "--file", "-", "--name", "log")
-        code, _, err = people.run("alice", *sent, stdin="made\n")
-        assert code == 6, err
-        left.append(set(folder.iterdir()) - {other})
-        number = people.run("alice", "files", "--json")[1][-1]
-        number = str(json.loads(number)["transfer"])
-        assert people.run("alice", "files", "cancel", number)[0] == 0
-    assert [len(paths) for paths in left] == [1, 1]
-    assert left[0] != left[1]
-    assert other.read_bytes() == b"being copied"
+    words = ("send", "bob", "--queue", "--file", "-", "--name", "log")
+
+    def copies() -> set[Path]:
+        return set(folder.iterdir()) if folder.exists() else set()
+
+    with ExitStack() as stack:
+
+        def begin() -> tuple[Program, Path]:
+            before = copies()
+            command = stack.enter_context(running(Program(*words, env=people.env["alice"])))
+            command.type("secret")
+            wait_until(lambda: copies() > before, command)
+            (copy,) = copies() - before
+            return command, copy
+
+        (killed, its), (slow, kept) = begin(), begin()
+        assert people.run("alice", *words, stdin="made\n")[0] == 6
+        (made,) = copies() - {its, kept}
+        assert len(copies()) == 3
+        killed.kill()
+        assert slow.end()[0] == 6
+        assert copies() == {kept, made}
+    assert kept.read_text("utf-8") == "secret\n"
+    for number in (1, 2):
+        assert people.run("alice", "files", "cancel", str(number))[0] == 0
+    assert people.run("alice", *words, stdin="again\n")[0] == 6
+    (last,) = copies()
+    assert last not in {kept, made}
+    assert last.stat().st_mode & 0o777 == 0o600
 
 
 def test_changed_and_missing(people: People, work: Path) -> None:

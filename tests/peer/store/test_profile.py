@@ -9,6 +9,8 @@ import pytest
 
 from p2pchat.errors import StorageError
 from p2pchat.peer.store.profile import KnownContact, Profile
+from p2pchat.protocol.client.transfers import TransferState
+from p2pchat.protocol.files.offers import Offer
 
 HERE, THERE = "original://here:1235", "original://there:1235"
 
@@ -86,3 +88,13 @@ def test_older_profile_is_migrated(tmp_path: Path) -> None:
             assert profile.contact("r", "bob") == KnownContact("bob", b"\x00\xff", verified=True)
             profile.keep_contact("r", KnownContact("eve", other_key=b"k"))
             assert profile.contact("r", "eve").other_key == b"k"
+
+
+def test_paths_being_sent_are_those_of_every_registry(tmp_path: Path) -> None:
+    """A file is being sent until its transfer has ended, wherever it is offered."""
+    with closing(Profile(tmp_path / "p.sqlite3")) as profile:
+        here, there = profile.transfers(HERE), profile.transfers(THERE)
+        for store, path in ((here, "/a"), (there, "/b"), (there, "/c")):
+            number = store.prepare("bob", b"key", path, Offer("log", 1), path, None)
+        store.update(number, state=TransferState.DONE)
+        assert profile.paths_being_sent() == {"/a", "/b"}
