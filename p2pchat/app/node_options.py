@@ -69,11 +69,18 @@ def files_policy(settings: "Settings") -> FilesPolicy:
 
 
 def _folder(text: str) -> Path:
-    """Return the folder for received files. Raise UsageError if there is no such home."""
+    """Return the folder for received files. Raise UsageError unless it is a full path."""
     try:
-        return path_of(text).expanduser()
+        folder = path_of(text).expanduser()
     except RuntimeError:
         raise UsageError(f"files.folder: {text} names the home of an unknown user") from None
+    if not folder.is_absolute():
+        raise UsageError(
+            f"files.folder: {text} is not a full path",
+            likely="it would depend on the folder in which your node is started",
+            advice=f"~/{text}",
+        )
+    return folder
 
 
 def configured(settings: "Settings") -> NodeOptions:

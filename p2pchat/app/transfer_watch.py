@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, Protocol
 
+from p2pchat.callbacks import ignore
 from p2pchat.client.client import Client
 from p2pchat.errors import CallRejected, ContactOffline, LinkLost, P2PError, TimedOut
 from p2pchat.protocol.client.events import Event
@@ -14,13 +15,16 @@ from p2pchat.protocol.client.file_events import (
     FileReceived,
     FileWaiting,
 )
-from p2pchat.protocol.client.file_orders import Transfers
-from p2pchat.protocol.client.transfers import Transfer
+from p2pchat.protocol.client.file_orders import ListFiles, Transfers
+from p2pchat.protocol.client.transfers import OVER, Transfer, TransferState
 
 _AWAY_FOR: Final = 30.0
 """Seconds that a contact may be offline while no transfer makes progress."""
 
 _REDRAW_S: Final = 0.1
+
+_LOOK_EVERY_S: Final = 1.0
+"""Seconds between looks at the list: the user may end a transfer elsewhere, which is no event."""
 
 
 class Progress(Protocol):
@@ -49,6 +53,7 @@ class TransferWatch:
         self._quiet_since = client.loop.now()
         self._away_since: dict[str, float] = {}
         self._lost: P2PError | None = None
+        self._seen: set[int] = set()  # in the list, which has only the last transfers
         self._is_receiver = False
         self.outcomes: dict[int, P2PError | None] = {}
         client.on_event = self._on_event
@@ -66,6 +71,7 @@ class TransferWatch:
             self._take(event)
         self._quiet_since = self._client.loop.now()
         self._tick(wait)
+        self._look()
         self._client.loop.run_until(lambda: self._is_over or self._lost is not None)
         self._progress.draw(())
         if self._lost is not None:
@@ -91,6 +97,23 @@ class TransferWatch:
             if number not in self.outcomes and self._has_waited(number, contact, wait):
                 self.outcomes[number] = self._too_late(number, contact)
         loop.call_later(_REDRAW_S, partial(self._tick, wait))
+
+    def _look(self) -> None:
+        if not self._is_over and self._lost is None:
+            self._client.order(ListFiles(), self._listed, ignore)
+
+    def _listed(self, found: Transfers) -> None:
+        """End the wait for transfers that have ended without an event, or were deleted."""
+        listed = {one.id: one for one in found.transfers}
+        for number in self._numbers.keys() - self.outcomes.keys():
+            one = listed.get(number)
+            if one is not None:
+                self._seen.add(number)
+                if one.state in OVER:
+                    self.outcomes[number] = _outcome(one)
+            elif number in self._seen:
+                self.outcomes[number] = P2PError(f"you have deleted transfer {number}")
+        self._client.loop.call_later(_LOOK_EVERY_S, self._look)
 
     def _has_waited(self, number: int, contact: str, wait: float | None) -> bool:
         """Return whether a transfer has stalled for too long."""
@@ -146,3 +169,13 @@ class TransferWatch:
         self._lost = LinkLost(
             f"the node has ended: {error.what}", advice="p2p files shows how far it is"
         )
+
+
+def _outcome(ended: Transfer) -> P2PError | None:
+    """Return the error of a transfer that has ended; None for success."""
+    if ended.state is TransferState.DONE:
+        return None
+    if ended.state is TransferState.DECLINED and ended.outgoing:
+        return CallRejected(f"{ended.user} declines {ended.name}")
+    did = "declined" if ended.state is TransferState.DECLINED else "cancelled"
+    return P2PError(ended.why or f"you have {did} {ended.name}")

@@ -76,10 +76,10 @@ class Activities:
             self._on_event(FileWaiting(kept.username, kept.id, kept.offer.shown_name, why))
         self._on_change()
 
-    def rests(self, kept: KeptTransfer) -> None:
-        """Record that a transfer waits for the receiver to ask again."""
+    def rests(self, kept: KeptTransfer, why: str) -> None:
+        """Record why a transfer that has begun waits for the receiver to ask again."""
         if kept.id in self._by_id:
-            self.waits(kept, "the link was lost; it continues on the next one")
+            self.waits(kept, f"{why}; it continues when {kept.username} asks again")
 
     def end(self, transfer_id: int) -> None:
         """Forget a transfer that is over."""

@@ -102,12 +102,23 @@ class Sending:
         self._sums.pop(kept.uid, None)
         self._services.end(kept, TransferState.CANCELLED)
 
-    def stop_all(self, contact: str | None = None) -> None:
-        """Stop the running transfers to one contact, or to all."""
-        self._closed = self._closed or contact is None
+    def stop_all(self) -> None:
+        """Stop the running transfers."""
+        self._closed = True
         for one in tuple(self._running.values()):
-            if contact in {None, one.kept.username}:
+            self._stop(one.kept.id)
+
+    def drop(self, contact: str, why: str) -> None:
+        """Fail all unfinished transfers to a contact."""
+        for one in tuple(self._running.values()):
+            if one.kept.username == contact:
                 self._stop(one.kept.id)
+        offered = self._services.store.in_state(TransferState.OFFERED, contact, outgoing=True)
+        for kept in offered:
+            self._services.end(kept, TransferState.FAILED, why, told=True)
+            self._services.on_event(
+                FileFailed(contact, kept.id, kept.offer.shown_name, P2PError(why))
+            )
 
     def _stop(self, transfer_id: int) -> bool:
         """Stop sending; return whether it has ended, as no thread was running."""
@@ -143,7 +154,7 @@ class Sending:
             self._go_on(attempt)
             return
         if not isinstance(error, FileChanged):
-            self._services.activities.rests(kept)
+            self._services.activities.rests(kept, error.what)
             self._go_on(attempt)
             return
         self._next.pop(kept.id, None)

@@ -25,7 +25,10 @@ from p2pchat.protocol.files.names import MOST_DEPTH, check_paths, safe_name
 from p2pchat.protocol.files.offers import MOST_FILES, MOST_INLINE, Offer
 from p2pchat.protocol.files.pieces import PIECE_BYTES, piece_size
 
-_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
+_LASTING: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EACCES, errno.EPERM}
+)
+"""Errors that do not pass by themselves, unlike those of a network disk."""
 _EXECUTABLE: Final = stat.S_IXUSR
 _ADVICE: Final = "rename it, or pack the folder first"
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
@@ -58,7 +61,7 @@ class SourceFile(msgspec.Struct, frozen=True, array_like=True):
 class Scanned(NamedTuple):
     """The result of a scan: the offer, its files, and the number of skipped entries.
 
-    Symbolic links, devices and the like are skipped.
+    Symbolic links, devices and the like are skipped, and empty folders below it.
     """
 
     offer: Offer
@@ -84,7 +87,8 @@ def scan(path: Path, name: str = "") -> Scanned:
         if stat.S_ISREG(found.st_mode):
             return _scan_file(path, name)
     except OSError as error:
-        raise P2PError(f"{where} cannot be read: {error.strerror}") from error
+        what = where if error.filename is None else shown(error.filename)
+        raise P2PError(f"{what} cannot be read: {error.strerror}") from error
     raise UsageError(f"{where} is neither a file nor a folder")
 
 
@@ -167,14 +171,26 @@ def _entries(folder: Path, below: str) -> Iterator[SourceFile | None]:
         if entry.is_symlink():
             yield None
         elif entry.is_dir(follow_symlinks=False):
-            yield from _entries(folder, f"{path}/")
+            is_empty = True
+            for inner in _entries(folder, f"{path}/"):
+                is_empty = False
+                yield inner
+            if is_empty:
+                yield None
         elif entry.is_file(follow_symlinks=False):
-            about = entry.stat(follow_symlinks=False)
-            safe = "/".join(safe_name(part) for part in path.split("/"))
-            listed = Listed(safe, about.st_size, bool(about.st_mode & _EXECUTABLE))
-            yield SourceFile(listed, path, _stamp(about))
+            yield _file_of(entry, path)
         else:
             yield None
+
+
+def _file_of(entry: os.DirEntry[str], path: str) -> SourceFile:
+    """Return the file of an entry, which has that path below the offered folder."""
+    if not os.access(entry.path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), entry.path)
+    about = entry.stat(follow_symlinks=False)
+    safe = "/".join(safe_name(part) for part in path.split("/"))
+    listed = Listed(safe, about.st_size, bool(about.st_mode & _EXECUTABLE))
+    return SourceFile(listed, path, _stamp(about))
 
 
 class Source:
@@ -281,9 +297,9 @@ class Source:
             raise self._changed(self._current, "has changed since it was offered")
 
     def _unread(self, index: int, error: OSError) -> P2PError:
-        """Return the error for a file that is gone, or cannot be read now."""
+        """Return the error for a file that is gone or closed to us, or cannot be read now."""
         how = f"cannot be read: {error.strerror}"
-        if error.errno in _GONE:
+        if error.errno in _LASTING:
             return self._changed(index, how)
         return P2PError(f"{self._shown(index)} {how}")
 

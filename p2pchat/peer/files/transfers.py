@@ -298,7 +298,7 @@ class Transfers:
 
     def drop(self, contact: str, why: str) -> None:
         """End all transfers with a contact who was blocked or has another key."""
-        self._sending.stop_all(contact)
+        self._sending.drop(contact, why)
         self._receiving.drop(contact, why)
         for kept in self._store.in_state(TransferState.OFFERED, contact, outgoing=False):
             self._services.end(kept, TransferState.FAILED, why, told=True)

@@ -19,7 +19,7 @@ from p2pchat.peer.store.search_terms import Wanted
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.client.orders import LeftFor
-from p2pchat.protocol.client.transfers import OVER
+from p2pchat.protocol.client.transfers import OVER, TransferState
 from p2pchat.protocol.files.offers import read_offer
 from p2pchat.storage import SqliteFile
 
@@ -203,9 +203,15 @@ class History:
         return False
 
     def forget(self, username: str) -> int:
-        """Delete all lines with a contact permanently; return how many there were."""
+        """Delete all lines with a contact permanently; return how many there were.
+
+        Ended transfers go with them, and offers that the contact has not got.
+        """
+        here = (self._registry, username)
         with self._store.errors():
-            self._store.rows(_FORGET_TRANSFERS, (self._registry, username, *OVER))
+            self._store.rows(_FORGET_TRANSFERS, (*here, *OVER))
+            unsent = (TransferState.OFFERED, *here, LineState.DELIVERED)
+            self._store.rows(_FORGET_OFFERS, (*here, *unsent))
         return self._forget(self._here & (Line.username == username))
 
     def forget_before(self, at: int) -> int:
@@ -319,6 +325,12 @@ _FORGET_TRANSFERS: Final = (
     "DELETE FROM transfer WHERE registry = ? AND username = ?"  # noqa: S608
     f" AND state IN ({', '.join('?' * len(OVER))})"
 )
+
+_FORGET_OFFERS: Final = """
+    DELETE FROM transfer WHERE registry = ? AND username = ? AND outgoing = 1 AND state = ?
+    AND uid IN (
+        SELECT uid FROM line WHERE registry = ? AND username = ? AND outgoing = 1 AND state <> ?
+    )"""
 
 _INDEXED_AT_ONCE: Final = 2000
 _UNINDEXED: Final = "SELECT up_to FROM unindexed"

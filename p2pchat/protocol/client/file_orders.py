@@ -8,8 +8,8 @@ from p2pchat.protocol.messages import check_seconds
 class Transfers(Result, frozen=True, tag="transfers"):
     """File transfers, oldest first.
 
-    `skipped`: the number of symbolic links and devices left out of an offered folder; `renamed`:
-    the number of names that were made safe.
+    `skipped`: the number of symbolic links, empty folders and devices left out of an offered
+    folder; `renamed`: the number of names that were made safe.
     """
 
     transfers: tuple[Transfer, ...]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 MANY: Final = 1000
-LEFT_OUT: Final = "left out: {} (symbolic links, devices and the like)"
+LEFT_OUT: Final = "left out: {} (symbolic links, empty folders, devices and the like)"
 RENAMED: Final = "{} names arrive changed, as not every system allows them"
 
 

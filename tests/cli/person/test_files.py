@@ -45,7 +45,7 @@ def test_taken_without_asking(people: People, work: Path) -> None:
             "alice", "send-file", "bob", *map(str, paths), str(work / "photos"), "--wait", "60"
         )
         assert (code, said) == (0, []), err
-        assert "photos/: left out: 1 (symbolic links, devices and the like)" in err
+        assert "photos/: left out: 1 (symbolic links, empty folders, devices and the like)" in err
         assert sorted(line for line in err.splitlines() if "verified" in line) == [
             "bob has a.bin, verified",
             "bob has b.txt, verified",
@@ -112,6 +112,44 @@ def test_not_accepted_in_time(people: People, work: Path) -> None:
         assert "bob has not accepted it yet" in err
         bob.signal(signal.SIGTERM)
         bob.end()
+
+
+@pytest.mark.parametrize("how", ["cancel", "delete"])
+def test_ended_elsewhere_while_a_command_waits(people: People, work: Path, how: str) -> None:
+    """A command that waits for a transfer ends once the same user has ended it in another."""
+    with running(people.start("bob", "--headless")), running(people.start("alice", "--headless")):
+        path = str(make(work / "a", 100_000))
+        with running(Program("send-file", "bob", path, env=people.env["alice"])) as waits:
+            wait_until(lambda: "a" in " ".join(people.run("bob", "files")[1]), waits)
+            assert people.run("alice", "files", "cancel", "1")[0] == 0
+            if how == "delete":
+                assert people.run("alice", "history", "bob", "--delete", stdin="y\n")[0] == 0
+            code, err = waits.end()
+    assert (code, "you have " in err) == (1, True), err
+
+
+@pytest.mark.parametrize("how", ["cancel", "decline"])
+def test_no_longer_wanted_while_a_command_waits(people: People, work: Path, how: str) -> None:
+    """The same for a command that waits for a sender who is away."""
+    with running(people.start("bob", "--headless")):
+        with running(people.start("alice", "--headless")):
+            path = str(make(work / "a", 100_000))
+            assert people.run("alice", "send-file", "bob", path, "--wait", "0")[0] == 6
+            assert "a" in " ".join(people.run("bob", "files")[1])
+        with running(Program("files", "get", "1", env=people.env["bob"])) as waits:
+            wait_until(lambda: "not connected" in " ".join(people.run("bob", "files")[1]), waits)
+            assert people.run("bob", "files", how, "1")[0] == 0
+            code, err = waits.end()
+    done = "declined" if how == "decline" else "cancelled"
+    assert (code, f"you have {done} a" in err) == (1, True), err
+
+
+def test_relative_folder_is_refused(people: People) -> None:
+    """It would mean another folder wherever the node is started."""
+    config = Path(people.env["bob"]["P2P_HOME"]) / "config" / "config.toml"
+    config.write_text('[files]\nfolder = "inbox"\n', "utf-8")
+    code, _, err = people.run("bob", "login", "--headless")
+    assert (code, "files.folder: inbox is not a full path" in err) == (2, True)
 
 
 def test_stdin_and_text(people: People, work: Path) -> None:

@@ -1,12 +1,13 @@
 """What is offered of a disk, and whether it is still that."""
 
+import errno
 import os
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from p2pchat.errors import UsageError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.files.source import FileChanged, Source, read_files, scan, write_files
 from p2pchat.protocol.files.offers import MOST_INLINE
 
@@ -29,15 +30,16 @@ def test_another_name(tmp_path: Path) -> None:
 
 
 def test_links_in_a_folder_are_left_out(tmp_path: Path) -> None:
-    """Also those to folders, and pipes."""
+    """Also those to folders, pipes, and folders without a file."""
     (tmp_path / "f" / "g").mkdir(parents=True)
     (tmp_path / "f" / "g" / "a").write_text("x")
     (tmp_path / "f" / "link").symlink_to("/etc")
     (tmp_path / "f" / "file").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "f" / "pipe")
+    (tmp_path / "f" / "h" / "empty").mkdir(parents=True)
     found = scan(tmp_path / "f")
     assert [one.path for one in found.files] == ["g/a"]
-    assert found.skipped == 3
+    assert found.skipped == 4
     assert read_files(write_files(found.files)) == found.files
 
 
@@ -96,3 +98,30 @@ def test_file_that_is_written_while_it_is_read(tmp_path: Path) -> None:
         os.utime(path, ns=(1, 1))
         with pytest.raises(FileChanged, match="has changed"):
             source.read(memoryview(bytearray(50)), 50)
+
+
+def test_unreadable_file_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named before anything is offered, or, if it becomes so later, ends the transfer."""
+    (tmp_path / "d").mkdir()
+    path = tmp_path / "d" / "b"
+    path.write_text("secret")
+    files = scan(tmp_path).files
+    real_access, real_open = os.access, os.open
+
+    def access(at: str, mode: int) -> bool:
+        return not at.endswith("/b") and real_access(at, mode)
+
+    def deny(at: str, flags: int, **how: int) -> int:
+        if at == "b":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real_open(at, flags, **how)
+
+    monkeypatch.setattr(os, "access", access)  # root may read anything
+    with pytest.raises(P2PError, match="/d/b cannot be read: Permission denied"):
+        scan(tmp_path)
+    monkeypatch.setattr(os, "open", deny)
+    with (
+        closing(Source(tmp_path, files)) as source,
+        pytest.raises(FileChanged, match="/d/b cannot be read: Permission denied"),
+    ):
+        source.read(memoryview(bytearray(6)), 0)

@@ -556,6 +556,33 @@ def test_blocked_contact_gets_nothing(two: Two) -> None:
     assert two.theirs().state is TransferState.FAILED
 
 
+def test_blocked_contact_is_given_nothing(two: Two) -> None:
+    """What is offered to a blocked contact fails, and waiting programs are told."""
+    two.offer(two.file(100_000))
+    two.until(lambda: bool(two.bob.node.files.all()))
+    two.alice.node.trust.block("bob", blocked=True)
+    (failed,) = two.heard("alice", FileFailed)
+    assert failed.error.what == "you have blocked bob"
+    (ours,) = two.alice.node.files.all()
+    assert (ours.state, ours.why) == (TransferState.FAILED, "you have blocked bob")
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_deleted_history(two: Two, delivered: bool) -> None:
+    """An offer that the contact has not got goes with its line; the file can be offered again."""
+    path = two.file(100_000)
+    two.goes("bob")
+    two.offer(path)
+    if delivered:
+        two.comes("bob")
+        two.until(lambda: bool(two.bob.node.files.all()))
+        settle(two.loop)
+    two.alice.node.history.forget("bob")
+    assert len(two.alice.node.files.all()) == delivered
+    two.offer(path)
+    assert len(two.alice.node.files.all()) == 1
+
+
 def test_several_at_once(two: Two) -> None:
     """All arrive, whatever has to wait for a free slot."""
     paths = [two.file(300_000 + n, f"file{n}") for n in range(7)]
