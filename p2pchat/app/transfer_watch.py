@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, Protocol
 
-from p2pchat.callbacks import ignore
 from p2pchat.client.client import Client
 from p2pchat.errors import CallRejected, ContactOffline, LinkLost, P2PError, TimedOut
 from p2pchat.protocol.client.events import Event
@@ -100,7 +99,7 @@ class TransferWatch:
 
     def _look(self) -> None:
         if not self._is_over and self._lost is None:
-            self._client.order(ListFiles(), self._listed, ignore)
+            self._client.order(ListFiles(), self._listed, self._not_listed)
 
     def _listed(self, found: Transfers) -> None:
         """End the wait for transfers that have ended without an event, or were deleted."""
@@ -113,6 +112,13 @@ class TransferWatch:
                     self.outcomes[number] = _outcome(one)
             elif number in self._seen:
                 self.outcomes[number] = P2PError(f"you have deleted transfer {number}")
+        self._look_later()
+
+    def _not_listed(self, _: P2PError) -> None:
+        """Look again: the profile may be busy for a moment."""
+        self._look_later()
+
+    def _look_later(self) -> None:
         self._client.loop.call_later(_LOOK_EVERY_S, self._look)
 
     def _has_waited(self, number: int, contact: str, wait: float | None) -> bool:

@@ -1,4 +1,4 @@
-"""Leave the pending lines of one contact in the mailbox, one run at a time, until none are left.
+"""Stores the pending lines for one contact in that contact's mailbox, in runs, until none remain.
 
 Each run needs a prekey of its own, which the registry gives to whoever shows the contact's pass,
 and which must be signed by the contact's pinned key. Does not know when lines are due; see

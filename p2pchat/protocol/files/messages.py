@@ -108,7 +108,7 @@ class DataRequest(_AboutOffer, frozen=True):
 
 
 class DataGo(Message, frozen=True):
-    """Tell the sender to start. Only raw frames follow on this link."""
+    """The receiver's signal to start sending; only raw frames follow on this link."""
 
 
 def _check_ticket(ticket: bytes) -> None:
